@@ -1,0 +1,2 @@
+//! The memscope command.
+fn main() {}

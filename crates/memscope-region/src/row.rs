@@ -1,0 +1,293 @@
+//! The rows of the region's tables.
+//!
+//! Each row is defined once and exists in two forms: the one that the program writes, made of atomics
+//! (`ThreadCells`), and the plain one that a reader decodes from bytes (`ThreadRow`). Decoding never fails: any
+//! bytes are a row, and whether its contents make sense is for the reader to check.
+
+use crate::table::Table;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// A type that can stand in a row: how it is stored and how it is read.
+pub trait Field: Sized + Copy {
+    /// The form in which the program stores it.
+    type Cell;
+    /// Reads the value from the front of `bytes`, which is long enough (callers index by layout).
+    fn decode(bytes: &[u8]) -> Self;
+}
+
+impl Field for u32 {
+    type Cell = AtomicU32;
+    fn decode(bytes: &[u8]) -> Self {
+        u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+}
+
+impl Field for u64 {
+    type Cell = AtomicU64;
+    fn decode(bytes: &[u8]) -> Self {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[..8]);
+        u64::from_ne_bytes(word)
+    }
+}
+
+impl<T: Field, const N: usize> Field for [T; N] {
+    type Cell = [T::Cell; N];
+    fn decode(bytes: &[u8]) -> Self {
+        core::array::from_fn(|i| T::decode(&bytes[i * size_of::<T>()..]))
+    }
+}
+
+/// Defines a row in both forms and pins its size.
+macro_rules! row {
+    ($(#[$doc:meta])* $row:ident, $cells:ident, $size:expr, { $($(#[$fdoc:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(C)]
+        pub struct $row { $($(#[$fdoc])* pub $field: $ty,)* }
+
+        #[doc = concat!("[`", stringify!($row), "`] as the program stores it.")]
+        #[derive(Debug)]
+        #[repr(C)]
+        pub struct $cells { $($(#[$fdoc])* pub $field: <$ty as $crate::row::Field>::Cell,)* }
+
+        impl $row {
+            /// The size in bytes.
+            pub const BYTES: usize = $size;
+
+            /// Decodes a row. `bytes` must be at least [`Self::BYTES`] long; `None` otherwise.
+            pub fn decode(bytes: &[u8]) -> Option<Self> {
+                let bytes = bytes.get(..Self::BYTES)?;
+                Some(Self { $($field: <$ty as $crate::row::Field>::decode(
+                    &bytes[core::mem::offset_of!($cells, $field)..]),)* })
+            }
+        }
+
+        const _: () = assert!(size_of::<$cells>() == $size && size_of::<$row>() == $size);
+    };
+}
+pub(crate) use row;
+
+row! {
+    /// A mapped object. A module that is unloaded keeps its row; loaded again, it gets a new one.
+    ModuleRow, ModuleCells, 128, {
+        /// First mapped address.
+        start: u64,
+        /// One past the last mapped address. The marker: not zero in a complete row.
+        end: u64,
+        /// What must be taken from a run-time address to get the address in the file's own terms (`l_addr`).
+        bias: u64,
+        /// The path's place in the Text table. Empty text: the main program.
+        path_row: u32,
+        /// The path's length in bytes.
+        path_bytes: u32,
+        /// Length of the build id in bytes, 0 if the object has none; at most 32.
+        build_id_bytes: u32,
+        /// 1 once the object was unloaded.
+        unloaded: u32,
+        /// The build id's bytes.
+        build_id: [u64; 4],
+        /// Tick at which it was first met, see [`crate::record::Birth`].
+        birth: u32,
+        /// Reserved, zero.
+        reserved: [u32; 13],
+    }
+}
+
+row! {
+    /// A return address that was met in a stack.
+    AddressRow, AddressCells, 16, {
+        /// The address as it stood on the stack: one past the call. For the innermost frame of an interrupted
+        /// function, the instruction itself (see `flags`).
+        address: u64,
+        /// Row of the module plus one; 0 if no module covered the address.
+        module: u32,
+        /// Marker and flags: bit 0 always set; bit 1: the address is the instruction itself, not a return address.
+        flags: u32,
+    }
+}
+
+row! {
+    /// A node of the prefix tree of stacks, stored as one 64-bit word. Node ids are the row plus one; a parent
+    /// of 0 is the root, that is, this is the outermost frame.
+    NodeRow, NodeCells, 8, {
+        /// `address id << 32 | parent node id`; address ids are the row plus one, so a complete word is not zero.
+        word: u64,
+    }
+}
+
+row! {
+    /// An allocation site: a stack and the kind of call. Site ids are the row plus one.
+    SiteRow, SiteCells, 16, {
+        /// The stack: a node id, or 0 if no frame could be had.
+        node: u32,
+        /// The task that was current, or 0.
+        task: u32,
+        /// Tick at which the site was first met.
+        birth: u32,
+        /// Marker: [`Kind`] in the low byte (never 0); bit 8: the stack is truncated.
+        kind: u32,
+    }
+}
+
+row! {
+    /// A thread. Times are ticks (see [`crate::record::Birth`]). Every counter has the thread as its one writer.
+    ThreadRow, ThreadCells, 256, {
+        /// Kernel thread id.
+        tid: u32,
+        /// 0: not complete; 1: open; 2: closed, another thread has taken over its tables.
+        state: u32,
+        /// The thread pointer, by which a successor finds the row.
+        thread_pointer: u64,
+        /// Name, as the kernel has it: at most 15 bytes and a zero.
+        name: [u64; 2],
+        /// Tick of the first event.
+        birth: u32,
+        /// Reserved, zero.
+        reserved: u32,
+        /// Events that should have been recorded.
+        attempts: u64,
+        /// Events that were.
+        successes: u64,
+        /// Allocations recorded (a realloc counts as one).
+        allocations: u64,
+        /// Bytes requested by them.
+        allocated_bytes: u64,
+        /// Frees recorded (the old half of a realloc counts as one).
+        frees: u64,
+        /// Bytes that they gave back.
+        freed_bytes: u64,
+        /// Blocks freed with no allocation in between on this thread.
+        temporary: u64,
+        /// Reallocs among the allocations.
+        reallocs: u64,
+        /// Frees of blocks that have no record: allocated before recording began, or missed.
+        unknown_frees: u64,
+        /// Stacks that could not be walked to their end.
+        truncated_stacks: u64,
+        /// Events on a stack that is not the thread's own.
+        foreign_stacks: u64,
+        /// Live bytes not yet added to the process's total (as i64).
+        unflushed_bytes: u64,
+        /// Attempts that are not successes, by [`MissCause`].
+        misses: [u64; MissCause::COUNT],
+        /// Allocations that failed (the allocator returned null).
+        failed: u64,
+        /// Stacks first met by this thread.
+        new_stacks: u64,
+        /// Stacks walked in full through the slow path.
+        slow_walks: u64,
+        /// Reserved, zero.
+        more: [u64; 4],
+    }
+}
+
+row! {
+    /// What one table of counters holds for one site: one thread's doings there, or those of several threads one
+    /// after the other. Totals are sums over all rows of a site, taken as wrapping 64-bit numbers.
+    CounterRow, CounterCells, 64, {
+        /// Site id. The marker.
+        site: u32,
+        /// The epoch of the peak for which the two values at the peak hold.
+        epoch: u32,
+        /// Allocations.
+        allocations: u64,
+        /// Bytes requested.
+        allocated_bytes: u64,
+        /// Frees of blocks of this site, by this thread.
+        frees: u64,
+        /// Bytes they gave back.
+        freed_bytes: u64,
+        /// Frees with no allocation in between on the thread.
+        temporary: u64,
+        /// Allocations less frees at the peak (as i64; negative where this thread frees others' blocks).
+        peak_blocks: u64,
+        /// Live bytes at the peak (as i64).
+        peak_bytes: u64,
+    }
+}
+
+row! {
+    /// Where the records of a piece of address space lie: 2^23 granules from `base` on.
+    ShadowRow, ShadowCells, 16, {
+        /// First address, a multiple of 2^23 granules.
+        base: u64,
+        /// Offset of the [`crate::table::RECORD_CHUNK_BYTES`] of records in the region. The marker.
+        offset: u64,
+    }
+}
+
+const _: () = {
+    assert!(ModuleRow::BYTES as u64 == Table::Modules.row_bytes());
+    assert!(AddressRow::BYTES as u64 == Table::Addresses.row_bytes());
+    assert!(NodeRow::BYTES as u64 == Table::Nodes.row_bytes());
+    assert!(SiteRow::BYTES as u64 == Table::Sites.row_bytes());
+    assert!(ThreadRow::BYTES as u64 == Table::Threads.row_bytes());
+    assert!(CounterRow::BYTES as u64 == Table::Counters.row_bytes());
+    assert!(ShadowRow::BYTES as u64 == Table::Shadow.row_bytes());
+};
+
+/// The kind of call that allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    /// `malloc`, `operator new`, `GlobalAlloc::alloc`.
+    Malloc = 1,
+    /// `calloc`, `GlobalAlloc::alloc_zeroed`.
+    Calloc = 2,
+    /// `realloc`, `reallocarray`, `GlobalAlloc::realloc`.
+    Realloc = 3,
+    /// `posix_memalign`, `aligned_alloc`, `memalign`, `valloc`, `pvalloc`.
+    Aligned = 4,
+}
+
+impl Kind {
+    /// The kind with this number, if there is one.
+    pub const fn from_u8(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Kind::Malloc),
+            2 => Some(Kind::Calloc),
+            3 => Some(Kind::Realloc),
+            4 => Some(Kind::Aligned),
+            _ => None,
+        }
+    }
+}
+
+/// Why an event was not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(usize)]
+pub enum MissCause {
+    /// A signal handler allocated or freed while this thread was recording an event.
+    Reentered = 0,
+    /// The event came before the region was there, or while it was being made.
+    NotReady = 1,
+    /// No region could be had at all.
+    NoRegion = 2,
+    /// No room for another thread.
+    Threads = 3,
+    /// No room for another stack, address or site.
+    Sites = 4,
+    /// No room for another counter row.
+    Counters = 5,
+    /// No room for the records of this part of the address space.
+    Records = 6,
+    /// Reserved.
+    Other = 7,
+}
+
+impl MissCause {
+    /// How many causes there are.
+    pub const COUNT: usize = 8;
+    /// Every cause, in the order of their numbers.
+    pub const ALL: [MissCause; Self::COUNT] = [
+        MissCause::Reentered,
+        MissCause::NotReady,
+        MissCause::NoRegion,
+        MissCause::Threads,
+        MissCause::Sites,
+        MissCause::Counters,
+        MissCause::Records,
+        MissCause::Other,
+    ];
+}

@@ -1,0 +1,1 @@
+//! Programs to be profiled by the tests.
