@@ -1,0 +1,357 @@
+//! The profile: what was measured, in the nouns that every output uses.
+//!
+//! A profile is self-contained: stacks, modules, symbols, timeline. Ids are places in its vectors, and a profile
+//! that comes from [`crate::file`] or [`crate::region`] has been checked: every id is in range, every parent of a
+//! stack node comes before the node, every frame range lies within `frames`.
+
+use serde::{Deserialize, Serialize};
+
+pub use memscope_region::row::{Kind, MissCause};
+
+/// What one process did with its memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Which program, when, how long, how it ended.
+    pub run: Run,
+    /// How much of what happened was recorded.
+    pub completeness: Completeness,
+    /// Sums over the whole process.
+    pub totals: Totals,
+    /// Mapped objects.
+    pub modules: Vec<Module>,
+    /// Return addresses, each with its frames.
+    pub addresses: Vec<Address>,
+    /// Symbolized frames, in runs that [`Address::frames`] names: innermost inlined function first.
+    pub frames: Vec<Frame>,
+    /// The prefix tree of stacks. [`StackId`] `n` is `stacks[n - 1]`; 0 is the root (no frame).
+    pub stacks: Vec<StackNode>,
+    /// Allocation sites with their counts.
+    pub sites: Vec<Site>,
+    /// Threads, in the order in which they were first seen.
+    pub threads: Vec<Thread>,
+    /// Live bytes over time.
+    pub timeline: Timeline,
+    /// Texts that frames refer to by number. The first is empty.
+    pub strings: Vec<String>,
+    /// What a reader ought to know before trusting the numbers.
+    pub warnings: Vec<Warning>,
+}
+
+/// Which program, when, how long, how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The executable's path.
+    pub exe: String,
+    /// Process id.
+    pub pid: u32,
+    /// Start, in nanoseconds since the Unix epoch.
+    pub start_ns: u64,
+    /// From the start of recording to the end of the process (or to the reading, if it still ran).
+    pub duration_ns: u64,
+    /// How it ended.
+    pub end: End,
+    /// What was recorded.
+    pub mode: Mode,
+    /// Mean bytes between samples in mode sampled, else 0.
+    pub interval_bytes: u64,
+    /// The version of memscope that wrote this.
+    pub memscope_version: String,
+    /// Children that came by fork and were not followed.
+    pub unfollowed_children: u64,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// Not known: the region was read after the fact.
+    #[default]
+    Unknown,
+    /// It still ran when it was read.
+    Running,
+    /// It exited with this code.
+    Exited(i32),
+    /// It was ended by this signal.
+    Signaled(i32),
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// Every allocation with its full stack.
+    #[default]
+    Exact,
+    /// A sample by bytes; counts are estimates.
+    Sampled,
+    /// Totals only.
+    Counting,
+}
+
+/// How much of what happened was recorded. `attempts == successes + sum of misses` once the process has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Completeness {
+    /// Events that should have been recorded (allocations and frees; a realloc is one).
+    pub attempts: u64,
+    /// Events that were.
+    pub successes: u64,
+    /// Events that were not, by [`MissCause`] (its number is the place here).
+    pub misses: [u64; MissCause::COUNT],
+    /// Frees of blocks that were allocated before recording began, or whose allocation was missed.
+    pub unknown_frees: u64,
+    /// Events whose stack could not be walked to its end.
+    pub truncated_stacks: u64,
+    /// Events on a stack that was not the thread's own (coroutines, alternate signal stacks).
+    pub foreign_stacks: u64,
+    /// Bytes by which the peak's total may be off because threads publish their live bytes in steps; 0 with one thread.
+    pub peak_uncertainty_bytes: u64,
+}
+
+/// Sums over the whole process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Allocations (a realloc counts as one).
+    pub allocations: u64,
+    /// Bytes requested by them.
+    pub allocated_bytes: u64,
+    /// Frees (the old half of a realloc counts as one).
+    pub frees: u64,
+    /// Bytes they gave back.
+    pub freed_bytes: u64,
+    /// Reallocs among the allocations.
+    pub reallocs: u64,
+    /// Blocks freed with no allocation in between on the same thread.
+    pub temporary: u64,
+    /// Allocations that failed: the allocator returned null.
+    pub failed: u64,
+    /// Largest live bytes.
+    pub peak_bytes: u64,
+    /// Blocks that made up the peak.
+    pub peak_blocks: u64,
+    /// When the peak was reached, in milliseconds since the start.
+    pub peak_ms: u64,
+    /// Live bytes at the end (or when read).
+    pub live_bytes: u64,
+    /// Live blocks at the end (or when read).
+    pub live_blocks: u64,
+}
+
+/// A mapped object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Module {
+    /// Its path.
+    pub path: String,
+    /// Its build id in bytes; empty if it has none.
+    pub build_id: Vec<u8>,
+    /// First mapped address.
+    pub start: u64,
+    /// One past the last mapped address.
+    pub end: u64,
+    /// Run-time address less this is the address in the file's own terms.
+    pub bias: u64,
+    /// What could be had of its symbols.
+    pub symbols: Symbols,
+    /// Where they came from, if not from the object itself (a separate debug file).
+    pub debug_path: String,
+}
+
+/// What could be had of a module's symbols.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Symbols {
+    /// No address of the module was asked for.
+    #[default]
+    NotAsked,
+    /// Functions, inlined frames, files and lines.
+    DebugInfo,
+    /// Function names only, from a symbol table.
+    SymbolTable,
+    /// Nothing: the file has no symbols.
+    Missing,
+    /// The file could not be read.
+    Unreadable,
+    /// The file on disk has another build id: it was replaced since the run.
+    Replaced,
+}
+
+/// A number into [`Profile::strings`].
+pub type StringId = u32;
+
+/// A return address and its frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// The address as it stood on the stack (one past the call).
+    pub address: u64,
+    /// The module's number plus one; 0: none is known.
+    pub module: u32,
+    /// Whether the address is the instruction itself rather than a return address.
+    pub is_instruction: bool,
+    /// First of its frames in [`Profile::frames`].
+    pub frames_start: u32,
+    /// How many frames; 0: no symbol is known.
+    pub frames_len: u32,
+}
+
+impl Address {
+    /// Its frames' places in [`Profile::frames`].
+    pub fn frames(&self) -> std::ops::Range<usize> {
+        self.frames_start as usize..self.frames_start as usize + self.frames_len as usize
+    }
+}
+
+/// A function at a place in the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Frame {
+    /// Demangled name, generics whole.
+    pub function: StringId,
+    /// Mangled name; 0 if it has none.
+    pub symbol: StringId,
+    /// Source file; 0 if not known.
+    pub file: StringId,
+    /// Line, 0 if not known.
+    pub line: u32,
+    /// Column, 0 if not known.
+    pub column: u32,
+    /// Whether this function was inlined into the next frame.
+    pub inlined: bool,
+}
+
+/// A stack: a node of the prefix tree, read from the innermost frame to the root. 0: the root.
+pub type StackId = u32;
+
+/// A node of the prefix tree of stacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackNode {
+    /// The caller's stack, 0 if this is the outermost frame. Always smaller than the node's own id.
+    pub parent: StackId,
+    /// Place in [`Profile::addresses`].
+    pub address: u32,
+}
+
+/// An allocation site: a stack and the kind of call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// The stack.
+    pub stack: StackId,
+    /// The kind of call, see [`Kind`].
+    pub kind: u8,
+    /// Whether the stack could not be walked to its end.
+    pub truncated: bool,
+    /// The task that was current, 0 if none.
+    pub task: u32,
+    /// When the site was first met, in milliseconds since the start.
+    pub first_ms: u64,
+    /// What happened there.
+    pub counts: Counts,
+}
+
+/// What happened at a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Allocations.
+    pub allocations: u64,
+    /// Bytes requested.
+    pub allocated_bytes: u64,
+    /// Frees of its blocks.
+    pub frees: u64,
+    /// Bytes they gave back.
+    pub freed_bytes: u64,
+    /// Frees with no allocation in between on the same thread.
+    pub temporary: u64,
+    /// Its blocks alive at the process's peak.
+    pub peak_blocks: u64,
+    /// Its bytes alive at the process's peak.
+    pub peak_bytes: u64,
+}
+
+impl Counts {
+    /// Blocks alive at the end (or when read).
+    pub fn live_blocks(&self) -> u64 {
+        self.allocations.saturating_sub(self.frees)
+    }
+
+    /// Bytes alive at the end (or when read).
+    pub fn live_bytes(&self) -> u64 {
+        self.allocated_bytes.saturating_sub(self.freed_bytes)
+    }
+}
+
+/// A thread and what it did itself. (What it freed may have been allocated by another.)
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Thread {
+    /// Kernel thread id.
+    pub tid: u32,
+    /// Name, as the kernel had it.
+    pub name: String,
+    /// When its first event came, in milliseconds since the start.
+    pub first_ms: u64,
+    /// Events that should have been recorded.
+    pub attempts: u64,
+    /// Events that were.
+    pub successes: u64,
+    /// Allocations.
+    pub allocations: u64,
+    /// Bytes requested.
+    pub allocated_bytes: u64,
+    /// Frees.
+    pub frees: u64,
+    /// Bytes given back.
+    pub freed_bytes: u64,
+    /// Blocks freed with no allocation in between.
+    pub temporary: u64,
+}
+
+/// Live bytes over time, and by site.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timeline {
+    /// Time between two samples at the end, in milliseconds. (It doubles, and every other sample is merged into
+    /// the next, when there are too many.)
+    pub interval_ms: u64,
+    /// The samples, oldest first.
+    pub samples: Vec<Sample>,
+}
+
+/// The state at a moment, as the difference from the sample before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Milliseconds since the start.
+    pub ms: u64,
+    /// Live bytes of the process.
+    pub live_bytes: u64,
+    /// Live blocks of the process.
+    pub live_blocks: u64,
+    /// Allocations so far.
+    pub allocations: u64,
+    /// What changed, by site; sorted by site.
+    pub changes: Vec<SiteChange>,
+}
+
+/// How a site's live blocks and allocations changed between two samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteChange {
+    /// Place in [`Profile::sites`].
+    pub site: u32,
+    /// Change of live blocks.
+    pub live_blocks: i64,
+    /// Change of live bytes.
+    pub live_bytes: i64,
+    /// Allocations in between.
+    pub allocations: u64,
+    /// Bytes requested in between.
+    pub allocated_bytes: u64,
+}
+
+/// What a reader ought to know before trusting the numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// One sentence: what and where.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub hint: String,
+}
