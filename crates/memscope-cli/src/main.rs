@@ -1,2 +1,8 @@
-//! The memscope command.
-fn main() {}
+//! `memscope`: the command.
+#![forbid(unsafe_code)]
+
+mod preload;
+
+fn main() {
+    println!("{} bytes of preload library", preload::LIBRARY.len());
+}
