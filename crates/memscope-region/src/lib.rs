@@ -31,11 +31,14 @@
 //! Deliberately absent: symbols, names, anything that needs thought. Those are the reader's.
 #![no_std]
 
+pub mod arch;
 pub mod header;
 pub mod hello;
 pub mod record;
 pub mod row;
+pub mod sys;
 pub mod table;
+pub mod writer;
 
 pub use header::{Header, HeaderRow};
 pub use row::{
