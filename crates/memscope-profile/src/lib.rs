@@ -11,6 +11,7 @@
 //! Deliberately absent: formats for people and other tools (see `memscope-report`).
 #![forbid(unsafe_code)]
 
+pub mod analyze;
 pub mod model;
 
 pub use model::Profile;

@@ -1,0 +1,201 @@
+//! Sites that a person cannot tell apart become one line.
+//!
+//! Two sites are the same line when the program's own frames agree (function, file and line of each, inlined ones
+//! included) and so does the standard library's operation that the innermost of them called. What lies below that
+//! (how `Vec::push` came to grow) and above it (how the thread was started) is not looked at, nor is the kind of
+//! call. Where no frame is the program's own, all frames but the allocator's must agree.
+//!
+//! The prefix tree is walked once from the root outwards, so the cost is in proportion to its nodes, however deep
+//! the stacks are.
+
+use super::class::{Class, Classifier};
+use super::rank::{Metric, Ranking, rank};
+use super::stack::FrameView;
+use crate::model::{Counts, Profile};
+use std::collections::HashMap;
+
+/// More inlined frames than this at one address are not looked at when lines are compared; no compiler inlines so
+/// deeply, and a hostile file must not cost more than it weighs.
+const MAX_FRAMES_COMPARED: usize = 1024;
+
+/// A profile with its frames classified and its sites merged into lines.
+#[derive(Debug)]
+pub struct Analysis<'a> {
+    profile: &'a Profile,
+    /// By place in `profile.frames`.
+    frame_classes: Vec<Class>,
+    /// By place in `profile.addresses`: for those without frames.
+    address_classes: Vec<Class>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    sites: Vec<u32>,
+    counts: Counts,
+}
+
+impl<'a> Analysis<'a> {
+    /// Classifies every frame and merges the sites. About 0.1 s for 100,000 stacks.
+    pub fn new(profile: &'a Profile) -> Self {
+        let mut analysis = Self {
+            profile,
+            frame_classes: vec![Class::User; profile.frames.len()],
+            address_classes: vec![Class::User; profile.addresses.len()],
+            groups: Vec::new(),
+        };
+        analysis.classify();
+        analysis.groups = analysis.merge();
+        analysis
+    }
+
+    /// The profile that was analyzed.
+    pub fn profile(&self) -> &'a Profile {
+        self.profile
+    }
+
+    /// Whose code a frame is. The frame must come from the same profile. Costs a look-up.
+    pub fn class(&self, frame: &FrameView<'_>) -> Class {
+        let class = match frame.frame_index {
+            Some(index) => self.frame_classes.get(index as usize),
+            None => self.address_classes.get(frame.address_index as usize),
+        };
+        class.copied().unwrap_or_default()
+    }
+
+    /// How many lines the sites make.
+    pub fn lines(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The `top` lines with the most of `metric`.
+    pub fn rank(&self, metric: Metric, top: usize) -> Ranking {
+        let groups = self.groups.iter().map(|group| (group.counts, group.sites.as_slice()));
+        rank(self.profile, groups, metric, top)
+    }
+
+    fn classify(&mut self) {
+        let classifier = Classifier::new(self.profile);
+        let mut known = HashMap::new();
+        for address in 0..self.profile.addresses.len() as u32 {
+            for view in self.profile.address_frames(address) {
+                let module = view.module().map_or("", |module| module.path.as_str());
+                let Some((index, frame)) = view.frame_index.zip(view.frame()) else {
+                    self.address_classes[address as usize] = classifier.class("", "", module);
+                    continue;
+                };
+                let key = (frame.function, frame.file, view.address().module);
+                let class = *known
+                    .entry(key)
+                    .or_insert_with(|| classifier.class(view.function(), view.file(), module));
+                self.frame_classes[index as usize] = class;
+            }
+        }
+    }
+
+    fn merge(&self) -> Vec<Group> {
+        let mut faces = Faces::default();
+        let mut states = Vec::with_capacity(self.profile.stacks.len() + 1);
+        states.push(State::default());
+        for (index, node) in self.profile.stacks.iter().enumerate() {
+            let parent = node.parent as usize;
+            // A parent that is not smaller than the node would be a cycle; it counts as the root.
+            let mut state = states[if parent <= index { parent } else { 0 }];
+            let mut frames: Vec<_> = self
+                .profile
+                .address_frames(node.address)
+                .take(MAX_FRAMES_COMPARED)
+                .map(|view| (self.class(&view), faces.face(&view)))
+                .collect();
+            frames.reverse();
+            for (class, face) in frames {
+                state = faces.step(state, class, face);
+            }
+            states.push(state);
+        }
+        let mut groups: Vec<Group> = Vec::new();
+        let mut places = HashMap::new();
+        for (index, site) in self.profile.sites.iter().enumerate() {
+            let state = states.get(site.stack as usize).copied().unwrap_or_default();
+            let place = *places.entry(state.visible()).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Group::default());
+            }
+            groups[place].sites.push(index as u32);
+            groups[place].counts.add(&site.counts);
+        }
+        groups
+    }
+}
+
+/// What has been seen of a stack, walking from the root inwards. Chains and faces are numbers; 0 is none.
+#[derive(Clone, Copy, Default)]
+struct State {
+    /// The program's own frames so far.
+    user: u32,
+    /// The first function of the standard library since the last of the program's own frames.
+    operation: u32,
+    /// All frames so far but the allocator's.
+    all: u32,
+}
+
+impl State {
+    fn visible(self) -> (bool, u32, u32) {
+        if self.user == 0 { (false, self.all, 0) } else { (true, self.user, self.operation) }
+    }
+}
+
+/// Numbers for frames that look the same, and for chains of them.
+#[derive(Default)]
+struct Faces {
+    faces: HashMap<Face, u32>,
+    functions: HashMap<u32, u32>,
+    chains: HashMap<(u32, u32), u32>,
+}
+
+/// How a frame looks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Face {
+    Symbol { function: u32, file: u32, line: u32 },
+    Address(u32),
+}
+
+impl Faces {
+    fn face(&mut self, view: &FrameView<'_>) -> (u32, Face) {
+        let face = match view.frame() {
+            Some(frame) => {
+                Face::Symbol { function: frame.function, file: frame.file, line: frame.line }
+            }
+            None => Face::Address(view.address_index),
+        };
+        let next = self.faces.len() as u32 + 1;
+        (*self.faces.entry(face).or_insert(next), face)
+    }
+
+    fn chain(&mut self, outer: u32, face: u32) -> u32 {
+        let next = self.chains.len() as u32 + 1;
+        *self.chains.entry((outer, face)).or_insert(next)
+    }
+
+    fn step(&mut self, state: State, class: Class, (number, face): (u32, Face)) -> State {
+        if class == Class::Allocator {
+            return state;
+        }
+        let all = self.chain(state.all, number);
+        match class {
+            Class::User => State { user: self.chain(state.user, number), operation: 0, all },
+            Class::Std if state.operation == 0 => {
+                let operation = match face {
+                    // An operation is a function, on whatever line of the library it goes on.
+                    Face::Symbol { function, .. } => {
+                        let next = self.functions.len() as u32 + 1;
+                        *self.functions.entry(function).or_insert(next)
+                    }
+                    Face::Address(_) => u32::MAX,
+                };
+                State { operation, all, ..state }
+            }
+            _ => State { all, ..state },
+        }
+    }
+}

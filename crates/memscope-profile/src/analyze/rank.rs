@@ -1,0 +1,130 @@
+//! Rankings: the lines with the most of something, and their share of all of it.
+//!
+//! Order is by value, largest first; equal values keep the order of the profile's sites. Lines without any of it
+//! are left out. Sums saturate: a profile with absurd counts gives absurd shares, not a panic.
+
+use crate::model::{Counts, Profile};
+
+/// By what lines are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Bytes alive at the process's peak.
+    Peak,
+    /// Bytes alive at the end, or when read.
+    LiveAtEnd,
+    /// Number of allocations.
+    Allocations,
+    /// Bytes requested over the whole run.
+    AllocatedBytes,
+    /// Number of blocks freed with no allocation in between on the same thread.
+    Temporary,
+}
+
+impl Metric {
+    /// Every metric, in the order in which a report shows them.
+    pub const ALL: [Metric; 5] = [
+        Metric::Peak,
+        Metric::LiveAtEnd,
+        Metric::Allocations,
+        Metric::AllocatedBytes,
+        Metric::Temporary,
+    ];
+
+    /// How much of it is in `counts`: bytes or a number of events, see [`Metric::is_bytes`].
+    pub fn value(self, counts: &Counts) -> u64 {
+        match self {
+            Metric::Peak => counts.peak_bytes,
+            Metric::LiveAtEnd => counts.live_bytes(),
+            Metric::Allocations => counts.allocations,
+            Metric::AllocatedBytes => counts.allocated_bytes,
+            Metric::Temporary => counts.temporary,
+        }
+    }
+
+    /// Whether [`Metric::value`] is in bytes.
+    pub fn is_bytes(self) -> bool {
+        matches!(self, Metric::Peak | Metric::LiveAtEnd | Metric::AllocatedBytes)
+    }
+}
+
+/// One line of a ranking: a site, or several that a person cannot tell apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Places in [`Profile::sites`], the one with the most first. Never empty.
+    pub sites: Vec<u32>,
+    /// The sum of the sites' counts.
+    pub counts: Counts,
+    /// How much of the metric is here.
+    pub value: u64,
+    /// `value` as a part of the ranking's total, from 0 to 1.
+    pub share: f64,
+}
+
+/// The lines with the most of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// By what it is ranked.
+    pub metric: Metric,
+    /// The metric's sum over all lines, shown or not.
+    pub total: u64,
+    /// The largest lines, largest first.
+    pub lines: Vec<Line>,
+    /// How many further lines have some of it.
+    pub omitted_lines: usize,
+    /// How much of it they have together.
+    pub omitted_value: u64,
+}
+
+impl Counts {
+    /// Adds another's counts to these, saturating.
+    pub fn add(&mut self, other: &Counts) {
+        self.allocations = self.allocations.saturating_add(other.allocations);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(other.allocated_bytes);
+        self.frees = self.frees.saturating_add(other.frees);
+        self.freed_bytes = self.freed_bytes.saturating_add(other.freed_bytes);
+        self.temporary = self.temporary.saturating_add(other.temporary);
+        self.peak_blocks = self.peak_blocks.saturating_add(other.peak_blocks);
+        self.peak_bytes = self.peak_bytes.saturating_add(other.peak_bytes);
+    }
+}
+
+/// Ranks groups of sites; keeps the `top` largest.
+pub(super) fn rank<'a>(
+    profile: &Profile,
+    groups: impl Iterator<Item = (Counts, &'a [u32])>,
+    metric: Metric,
+    top: usize,
+) -> Ranking {
+    let mut all: Vec<_> = groups
+        .map(|(counts, sites)| (metric.value(&counts), counts, sites))
+        .filter(|(value, ..)| *value > 0)
+        .collect();
+    all.sort_by_key(|(value, _, sites)| (std::cmp::Reverse(*value), sites.first().copied()));
+    let sum = |part: &[(u64, Counts, &[u32])]| {
+        part.iter().fold(0_u64, |sum, (value, ..)| sum.saturating_add(*value))
+    };
+    let total = sum(&all);
+    let (shown, omitted) = all.split_at(top.min(all.len()));
+    let site_value =
+        |site: &u32| profile.sites.get(*site as usize).map_or(0, |site| metric.value(&site.counts));
+    let lines = shown
+        .iter()
+        .map(|(value, counts, sites)| {
+            let mut sites = sites.to_vec();
+            sites.sort_by_key(|site| std::cmp::Reverse(site_value(site)));
+            Line { sites, counts: *counts, value: *value, share: *value as f64 / total as f64 }
+        })
+        .collect();
+    Ranking { metric, total, lines, omitted_lines: omitted.len(), omitted_value: sum(omitted) }
+}
+
+impl Profile {
+    /// Ranks the sites themselves, each a line of its own. See [`super::Analysis::rank`] for lines fit for people.
+    /// Sorts all sites: some milliseconds for 100,000.
+    pub fn rank_sites(&self, metric: Metric, top: usize) -> Ranking {
+        let places: Vec<u32> = (0..self.sites.len() as u32).collect();
+        let groups =
+            self.sites.iter().zip(places.chunks(1)).map(|(site, place)| (site.counts, place));
+        rank(self, groups, metric, top)
+    }
+}
