@@ -26,11 +26,12 @@ const SOURCES: [&str; 5] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
+    let folder = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let root = folder.ancestors().nth(2).ok_or("the crate is not in its workspace")?;
     for source in SOURCES {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
-    let library = build(&root, &variable("TARGET")?)?;
+    let library = build(root, &variable("TARGET")?)?;
     println!("cargo:rustc-env=MEMSCOPE_PRELOAD_PATH={}", library.display());
     Ok(())
 }

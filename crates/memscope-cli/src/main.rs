@@ -1,8 +1,59 @@
-//! `memscope`: the command.
+//! `memscope`: runs a program and shows who holds its memory.
+//!
+//! ```text
+//! arguments -> run    -> program, output, preload -> supervise (listener, signals, tick, sampler) -> report
+//!           -> report -> a file that was kept
+//! ```
+//!
+//! Invariants: an error that a user can meet is one sentence, a hint and an exit code (see [`error`]); memscope's own
+//! words go to stderr. Deliberately absent: analysis and formats, which are `memscope-profile` and `memscope-report`.
 #![forbid(unsafe_code)]
 
+mod arguments;
+mod error;
+mod listener;
+mod output;
 mod preload;
+mod program;
+mod run;
+mod sampler;
+mod signals;
+mod supervise;
+mod terminal;
+mod tick;
 
-fn main() {
-    println!("{} bytes of preload library", preload::LIBRARY.len());
+use arguments::{Arguments, Task};
+use clap::Parser;
+use error::OWN_FAILURE;
+use std::process::ExitCode;
+use terminal::Voice;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let (voice, result) = match &arguments.task {
+        Task::Run(options) => {
+            let voice = Voice::new(options.quiet);
+            (voice, run::run(options, voice))
+        }
+        Task::Report(_) => return ExitCode::from(2),
+    };
+    ExitCode::from(result.unwrap_or_else(|error| {
+        voice.error(&error);
+        error.exit_code
+    }))
+}
+
+/// Help and version are no failure. A wrong command line is one of memscope's own under `run`, where any other code
+/// could be the program's.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let is_run = std::env::args_os().nth(1).is_some_and(|argument| argument == "run");
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if is_run => ExitCode::from(OWN_FAILURE),
+        code => ExitCode::from(u8::try_from(code).unwrap_or(2)),
+    }
 }

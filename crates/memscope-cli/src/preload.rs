@@ -1,11 +1,77 @@
 //! The preload library that the command carries, and how a program is made to load it.
 //!
-//! The library's bytes are part of the command (see `build.rs`) and are put into a memfd, which the dynamic linker
+//! The library's bytes are part of the command (see `build.rs`). They are put into a memfd, which the dynamic linker
 //! opens through `/proc/<our pid>/fd/<n>`: nothing is installed, nothing is left behind, and the path holds neither
 //! a space nor a colon, which LD_PRELOAD could not express.
 //!
 //! Deliberately absent: the memfd in the program itself. It is closed on exec, so that no descriptor of ours turns
 //! up there.
 
-/// The library.
-pub(crate) static LIBRARY: &[u8] = include_bytes!(env!("MEMSCOPE_PRELOAD_PATH"));
+use crate::error::{Error, reason};
+use memscope_region::hello::{
+    INTERVAL_VARIABLE, MODE_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
+};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+/// The dynamic linker's variable.
+const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
+
+static LIBRARY: &[u8] = include_bytes!(env!("MEMSCOPE_PRELOAD_PATH"));
+
+/// The library where a dynamic linker can open it, for as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct Preload {
+    file: File,
+}
+
+impl Preload {
+    /// Puts the library into memory.
+    pub(crate) fn new() -> Result<Self, Error> {
+        let make = || -> io::Result<File> {
+            let mut file = File::from(memfd_create("memscope-preload", MemfdFlags::CLOEXEC)?);
+            file.write_all(LIBRARY)?;
+            Ok(file)
+        };
+        let file = make().map_err(|error| {
+            Error::new(format!("cannot hold the preload library in memory: {}", reason(&error)))
+        })?;
+        let preload = Self { file };
+        match File::open(preload.path()) {
+            Ok(_) => Ok(preload),
+            Err(error) => {
+                Err(Error::new(format!("cannot open {}: {}", preload.path(), reason(&error)))
+                    .hint("The dynamic linker loads the library from there; mount /proc."))
+            }
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd())
+    }
+
+    /// Makes the program load the library and hand its region to the socket of this name. What the user preloads
+    /// stays, behind ours.
+    pub(crate) fn apply(&self, command: &mut Command, socket_name: &str) {
+        let mut ours = OsString::from(self.path());
+        match std::env::var_os(PRELOAD_VARIABLE) {
+            Some(theirs) => {
+                if !theirs.is_empty() {
+                    ours.push(":");
+                    ours.push(&theirs);
+                }
+                command.env(USER_PRELOAD_VARIABLE, theirs);
+            }
+            None => {
+                command.env_remove(USER_PRELOAD_VARIABLE);
+            }
+        }
+        command.env(PRELOAD_VARIABLE, ours).env(SOCKET_VARIABLE, socket_name);
+        // Absent: every allocation, with its full stack.
+        command.env_remove(MODE_VARIABLE).env_remove(INTERVAL_VARIABLE);
+    }
+}

@@ -1,0 +1,195 @@
+//! The socket on which processes hand over their regions.
+//!
+//! Each process connects once, sends one [`Hello`] with its region's memfd attached, and is gone (see
+//! [`memscope_region::hello`]). The name is abstract, so that no file is left behind, and cannot be guessed.
+//!
+//! Invariants: nothing blocks, so a process that connects and then stalls holds up nobody; a caller of another user
+//! is not listened to; the process id is the one that the kernel vouches for, not the one in the message (they differ
+//! between pid namespaces). Deliberately absent: a look into the region.
+
+use memscope_region::hello::Hello;
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix,
+    SocketFlags, SocketType, accept_with, bind, listen, recvmsg, socket_with,
+};
+use rustix::process::Pid;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// How many processes may be connected without having spoken. The oldest gives way.
+const MAX_CALLERS: usize = 64;
+
+/// A process said hello.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    /// The process, as this process numbers it.
+    pub(crate) pid: Pid,
+    /// The layout of its region.
+    pub(crate) version: u32,
+    /// Its region.
+    pub(crate) region: File,
+}
+
+/// Listens for processes.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: OwnedFd,
+    name: String,
+    /// Connected, and not yet heard.
+    callers: VecDeque<OwnedFd>,
+}
+
+impl Listener {
+    /// Opens a socket with a name of its own.
+    pub(crate) fn open() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let name = format!("memscope-{}", unguessable()?);
+        bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+        listen(&socket, 128)?;
+        Ok(Self { socket, name, callers: VecDeque::new() })
+    }
+
+    /// The socket's name, without the leading zero byte.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What to wait on for [`Listener::receive`] to have something to do.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.socket.as_fd()).chain(self.callers.iter().map(AsFd::as_fd))
+    }
+
+    /// The greetings that have arrived. Does not wait.
+    pub(crate) fn receive(&mut self) -> Vec<Greeting> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        while let Ok(caller) = accept_with(&self.socket, flags) {
+            if self.callers.len() == MAX_CALLERS {
+                self.callers.pop_front();
+            }
+            self.callers.push_back(caller);
+        }
+        let mut greetings = Vec::new();
+        self.callers.retain(|caller| match greeting(caller) {
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            Ok(greeting) => {
+                greetings.extend(greeting);
+                false
+            }
+        });
+        greetings
+    }
+}
+
+/// What the caller says; `None` if it is not a greeting.
+fn greeting(caller: &OwnedFd) -> io::Result<Option<Greeting>> {
+    let mut bytes = [0; Hello::BYTES + 1];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut attached = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(
+        caller,
+        &mut [IoSliceMut::new(&mut bytes)],
+        &mut attached,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
+    let region = attached.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let peer = socket_peercred(caller)?;
+    let hello = bytes.get(..received.bytes).and_then(Hello::decode);
+    let is_ours = peer.uid == rustix::process::geteuid() || peer.uid == rustix::process::getuid();
+    Ok(hello.zip(region).filter(|_| is_ours).map(|(hello, region)| Greeting {
+        pid: peer.pid,
+        version: hello.version,
+        region: File::from(region),
+    }))
+}
+
+/// 128 random bits in hexadecimal.
+fn unguessable() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, connect, sendmsg};
+    use std::io::IoSlice;
+    use std::os::unix::fs::FileExt;
+
+    fn call(listener: &Listener) -> OwnedFd {
+        let socket =
+            socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        let address = SocketAddrUnix::new_abstract_name(listener.name().as_bytes()).unwrap();
+        connect(&socket, &address).unwrap();
+        socket
+    }
+
+    fn say(socket: &OwnedFd, bytes: &[u8], region: Option<&File>) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut attached = SendAncillaryBuffer::new(&mut space);
+        let descriptors: Vec<_> = region.iter().map(AsFd::as_fd).collect();
+        if !descriptors.is_empty() {
+            assert!(attached.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        }
+        sendmsg(socket, &[IoSlice::new(bytes)], &mut attached, SendFlags::empty()).unwrap();
+    }
+
+    #[test]
+    fn a_greeting_arrives_with_its_region_after_the_caller_has_gone() {
+        let mut listener = Listener::open().unwrap();
+        assert!(listener.receive().is_empty());
+        let region = tempfile::tempfile().unwrap();
+        region.write_all_at(b"region", 0).unwrap();
+        let caller = call(&listener);
+        say(&caller, &Hello { pid: 1, version: 7 }.encode(), Some(&region));
+        drop(caller);
+        let greetings = listener.receive();
+        assert_eq!(greetings.len(), 1);
+        assert_eq!((greetings[0].pid, greetings[0].version), (rustix::process::getpid(), 7));
+        let mut bytes = [0; 6];
+        greetings[0].region.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"region");
+        assert!(listener.callers.is_empty());
+    }
+
+    #[test]
+    fn who_is_silent_holds_up_nobody_and_who_talks_nonsense_is_dropped() {
+        let mut listener = Listener::open().unwrap();
+        let silent = call(&listener);
+        let region = tempfile::tempfile().unwrap();
+        let hello = Hello { pid: 1, version: 1 }.encode();
+        say(&call(&listener), b"nonsense", Some(&region));
+        say(&call(&listener), &[hello.as_slice(), b"!"].concat(), Some(&region));
+        say(&call(&listener), &hello, None);
+        drop(call(&listener));
+        assert!(listener.receive().is_empty());
+        assert_eq!(listener.callers.len(), 1);
+        say(&silent, &hello, Some(&region));
+        assert_eq!(listener.receive().len(), 1);
+        let many: Vec<_> = (0..MAX_CALLERS + 3)
+            .map(|_| {
+                let caller = call(&listener);
+                assert!(listener.receive().is_empty());
+                caller
+            })
+            .collect();
+        assert_eq!(listener.callers.len(), MAX_CALLERS);
+        drop(many);
+    }
+}
