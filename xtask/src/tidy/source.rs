@@ -54,7 +54,9 @@ impl Source {
 
     /// Whether a line is part of tests.
     pub(crate) fn is_test(&self, line: usize) -> bool {
-        line >= self.tests_line || self.path.contains("/tests/") || self.path.contains("/benches/")
+        line >= self.tests_line
+            || self.path.ends_with("/tests.rs")
+            || ["/tests/", "/benches/"].iter().any(|folder| self.path.contains(folder))
     }
 
     /// Whether `mark` stands on a line or at most [`REACH_LINES`] above it.
