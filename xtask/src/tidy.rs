@@ -9,6 +9,7 @@ mod leftovers;
 mod names;
 mod orderings;
 mod rooms;
+mod roots;
 mod shape;
 mod source;
 mod unsafety;
@@ -41,6 +42,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let (sources, mut problems) = source::load(root)?;
     for source in &sources {
         problems.extend(shape::check(source));
+        problems.extend(roots::check(source));
         problems.extend(unsafety::check(source));
         problems.extend(orderings::check(source));
         problems.extend(leftovers::check(source));
