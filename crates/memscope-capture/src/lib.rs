@@ -1,1 +1,35 @@
-//! See the crate's description.
+//! The hot path: what happens between an allocator's call and its return.
+//!
+//! # The law
+//! This code runs inside other people's `malloc`. It never allocates (the crate is `no_std` and links no allocator),
+//! never takes a lock that it could wait for without bound, never panics, never logs, never blocks, and leaves
+//! `errno` alone. Thread-local state has no destructor. A free is recorded before the real free, and so is the old half
+//! of a realloc: another thread may be given the address at once. Whatever cannot be recorded is counted, by its
+//! cause, and the program goes on. A function that may only run un-reentered takes the [`thread::Guard`].
+//!
+//! # How an event becomes a number
+//! ```text
+//! hooks    the bodies of malloc & co   ->  event   attempts, record of the block, counters, peak
+//!                                            |
+//!          stack   the walk, reusing what has not changed since the thread's last walk  <- rule <- cfi <- module
+//!            |
+//!          site    stack hash -> the thread's counter row (first sight: address, node, site are interned)
+//!
+//! process  the region and what is shared between threads      thread  what belongs to one thread
+//! trie     insert-only, lock-free hash trie                    arena   private memory that is never given back
+//! ```
+#![no_std]
+
+pub mod arch;
+pub mod arena;
+pub mod cfi;
+pub mod event;
+pub mod hooks;
+pub mod module;
+pub mod process;
+pub mod rule;
+pub mod site;
+pub mod slow;
+pub mod stack;
+pub mod thread;
+pub mod trie;

@@ -192,3 +192,101 @@ pub fn send_with_descriptor(socket: i32, message: &[u8], fd: i32) -> Result<(), 
     }
     .map(|_| ())
 }
+
+/// The calling thread's name, at most 15 bytes and a zero.
+pub fn thread_name(name: &mut [u8; 16]) {
+    // SAFETY: the kernel writes 16 bytes into the buffer.
+    let _ = unsafe {
+        call(libc::SYS_prctl, [libc::PR_GET_NAME as usize, name.as_mut_ptr() as usize, 0, 0, 0, 0])
+    };
+}
+
+fn limit(resource: u32) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the kernel fills `limit`; there is no new one.
+    let _ = unsafe {
+        call(libc::SYS_prlimit64, [0, resource as usize, 0, &raw mut limit as usize, 0, 0])
+    };
+    limit.rlim_cur
+}
+
+/// How far the main thread's stack may grow, in bytes.
+pub fn stack_limit() -> u64 {
+    limit(libc::RLIMIT_STACK)
+}
+
+/// How large a file may become, in bytes.
+pub fn file_limit() -> u64 {
+    limit(libc::RLIMIT_FSIZE)
+}
+
+/// The readable mapping that covers an address: its first address and one past its last.
+///
+/// Linux 6.11 answers by an ioctl on /proc/self/maps (3.5 µs); before, the file is read.
+pub fn mapping_of(address: usize) -> Option<(usize, usize)> {
+    /// `struct procmap_query` of linux/fs.h.
+    #[repr(C)]
+    struct Query {
+        size: u64,
+        flags: u64,
+        address: u64,
+        start: u64,
+        end: u64,
+        rest: [u64; 8],
+    }
+    const PROCMAP_QUERY: usize = 0xc068_6611;
+    let fd = open(c"/proc/self/maps").ok()?;
+    let mut query = Query {
+        size: size_of::<Query>() as u64,
+        flags: 0,
+        address: address as u64,
+        start: 0,
+        end: 0,
+        rest: [0; 8],
+    };
+    const { assert!(size_of::<Query>() == 104) };
+    // SAFETY: the query says its own size, and the kernel writes no more.
+    let asked = unsafe {
+        call(libc::SYS_ioctl, [fd as usize, PROCMAP_QUERY, &raw mut query as usize, 0, 0, 0])
+    };
+    let found = match asked {
+        Ok(_) => Some((query.start as usize, query.end as usize)),
+        Err(libc::ENOENT) => None,
+        Err(_) => mapping_in_text(fd, address),
+    };
+    close(fd);
+    found.filter(|(low, high)| (*low..*high).contains(&address))
+}
+
+/// The same from the text of /proc/self/maps, whose lines begin with `low-high `.
+fn mapping_in_text(fd: i32, address: usize) -> Option<(usize, usize)> {
+    let mut buffer = [0u8; 1024];
+    // Where in a line we are: the first number, the second, or the rest.
+    let (mut place, mut low, mut number) = (0, 0usize, 0usize);
+    loop {
+        let count = read(fd, &mut buffer).ok().filter(|count| *count != 0)?;
+        for &byte in &buffer[..count] {
+            match (place, byte) {
+                (_, b'\n') => (place, number) = (0, 0),
+                (0, b'-') => (place, low, number) = (1, number, 0),
+                (1, b' ') => {
+                    if (low..number).contains(&address) {
+                        return Some((low, number));
+                    }
+                    place = 2;
+                }
+                (0 | 1, _) => number = number << 4 | (byte as char).to_digit(16)? as usize,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Reads where a symbolic link leads; returns how much of the buffer it filled.
+pub fn read_link(path: &core::ffi::CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let (at, path) = (libc::AT_FDCWD as usize, path.as_ptr() as usize);
+    // SAFETY: the path is a C string, and the kernel writes at most the buffer's length into it.
+    unsafe {
+        call(libc::SYS_readlinkat, [at, path, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0])
+    }
+}

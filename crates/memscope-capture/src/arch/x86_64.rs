@@ -1,0 +1,113 @@
+//! x86_64: registers by their DWARF numbers, the thread-local word, the thread pointer.
+
+use core::arch::{asm, global_asm};
+
+/// How many registers the unwinder knows: the 16 general ones and the return address.
+pub const REGISTERS: usize = 17;
+/// DWARF number of rbp.
+pub const RBP: u16 = 6;
+/// DWARF number of rsp.
+pub const RSP: u16 = 7;
+/// DWARF number of the return address.
+pub const RIP: u16 = 16;
+
+/// Where an event entered: the state at the first instruction of the hook, before it pushed anything. The word at
+/// `sp` is the return address into the caller.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Entry {
+    /// The stack pointer at entry.
+    pub sp: usize,
+    /// The caller's rbp.
+    pub rbp: usize,
+}
+
+/// All registers at one point of the program, by DWARF number. Only those that a callee keeps are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// Values by DWARF number.
+    pub value: [usize; REGISTERS],
+}
+
+impl Registers {
+    /// The registers of the function into which this is inlined.
+    #[inline(always)]
+    pub fn here() -> Self {
+        let mut value = [0usize; REGISTERS];
+        // SAFETY: stores into `value` only, at places below its length; no stack is used.
+        unsafe {
+            asm!(
+                "mov [{v} + 3*8], rbx",
+                "mov [{v} + 6*8], rbp",
+                "mov [{v} + 7*8], rsp",
+                "mov [{v} + 12*8], r12",
+                "mov [{v} + 13*8], r13",
+                "mov [{v} + 14*8], r14",
+                "mov [{v} + 15*8], r15",
+                "lea {t}, [rip]",
+                "mov [{v} + 16*8], {t}",
+                v = in(reg) value.as_mut_ptr(),
+                t = out(reg) _,
+                options(nostack, preserves_flags),
+            );
+        }
+        Self { value }
+    }
+}
+
+// One word per thread, reached by the initial-exec model: a load from the GOT and one relative to fs. Rust's own
+// thread-locals would call __tls_get_addr in a shared library.
+global_asm!(
+    ".pushsection .tbss.memscope_thread,\"awT\",@nobits",
+    ".p2align 3",
+    ".hidden memscope_thread_word",
+    ".globl memscope_thread_word",
+    ".type memscope_thread_word, @object",
+    ".size memscope_thread_word, 8",
+    "memscope_thread_word:",
+    ".zero 8",
+    ".popsection",
+);
+
+/// The thread's word: 0 in a new thread.
+#[inline(always)]
+pub fn thread_word() -> usize {
+    let word: usize;
+    // SAFETY: reads the calling thread's own word.
+    unsafe {
+        asm!(
+            "mov {word}, qword ptr [rip + memscope_thread_word@GOTTPOFF]",
+            "mov {word}, qword ptr fs:[{word}]",
+            word = out(reg) word,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    word
+}
+
+/// Sets the thread's word.
+#[inline]
+pub fn set_thread_word(word: usize) {
+    // SAFETY: writes the calling thread's own word, which nothing else uses.
+    unsafe {
+        asm!(
+            "mov {place}, qword ptr [rip + memscope_thread_word@GOTTPOFF]",
+            "mov qword ptr fs:[{place}], {word}",
+            place = out(reg) _,
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// The thread pointer: the address of the thread's control block, which lies at the top of the stack of a
+/// thread that the C library made.
+#[inline(always)]
+pub fn thread_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: the ABI puts the thread pointer's own value at fs:0.
+    unsafe {
+        asm!("mov {}, qword ptr fs:[0]", out(reg) pointer, options(nostack, preserves_flags, readonly, pure));
+    }
+    pointer
+}

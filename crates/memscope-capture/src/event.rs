@@ -1,0 +1,293 @@
+//! An event becomes numbers: the record of the block, the counters of the site and of the thread, the peak.
+//!
+//! Counters have one writer, so they are plain loads and stores. The order within an event: the attempt is counted
+//! first and the success last; an allocation's record is stored after its counters, a free's is cleared before the real
+//! free.
+//!
+//! The peak: live bytes are the header's plus what each thread has not yet added to it. They are compared with the
+//! largest only when they are about to fall, so a growing program pays nothing; if they are above it, the epoch is raised,
+//! and every counter row copies its present values aside before its next change. With one thread the peak and its
+//! composition are exact.
+
+use crate::arch::Entry;
+use crate::process::{PROCESS, birth};
+use crate::site::Sites;
+use crate::thread::Guard;
+use core::sync::atomic::{AtomicU64, Ordering};
+use memscope_region::record::Record;
+use memscope_region::row::{CounterCells, ThreadCells};
+use memscope_region::writer::Writer;
+use memscope_region::{Header, Kind, MissCause};
+
+/// Live bytes that a thread may hold back before it adds them to the header.
+pub const UNFLUSHED_BYTES: i64 = 64 << 10;
+
+/// Adds to a counter that only this thread writes.
+#[inline(always)]
+fn add(counter: &AtomicU64, amount: u64) {
+    // ORDERING: relaxed; one writer, and readers want each value, not an order between them.
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+}
+
+/// Copies a row's values aside if the peak was raised since its last change.
+#[inline(always)]
+fn keep_peak(header: &Header, counter: &CounterCells) {
+    // ORDERING: relaxed; with one thread the epoch is this thread's own store, with several the peak is known to
+    // within what threads hold back.
+    let epoch = header.peak_epoch.load(Ordering::Relaxed);
+    if counter.epoch.load(Ordering::Relaxed) != epoch {
+        let load = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+        let blocks = load(&counter.allocations).wrapping_sub(load(&counter.frees));
+        let bytes = load(&counter.allocated_bytes).wrapping_sub(load(&counter.freed_bytes));
+        counter.peak_blocks.store(blocks, Ordering::Relaxed);
+        counter.peak_bytes.store(bytes, Ordering::Relaxed);
+        counter.epoch.store(epoch, Ordering::Relaxed);
+    }
+}
+
+/// Changes the live bytes by what this thread did.
+#[inline(always)]
+fn change_live(header: &Header, row: &ThreadCells, change: i64) {
+    // ORDERING: relaxed; this thread is the cell's one writer.
+    let held = (row.unflushed_bytes.load(Ordering::Relaxed) as i64).wrapping_add(change);
+    if held.unsigned_abs() < UNFLUSHED_BYTES as u64 {
+        row.unflushed_bytes.store(held as u64, Ordering::Relaxed);
+    } else {
+        flush(header, row, held);
+    }
+}
+
+#[cold]
+fn flush(header: &Header, row: &ThreadCells, held: i64) {
+    // ORDERING: relaxed; a sum.
+    row.unflushed_bytes.store(0, Ordering::Relaxed);
+    header.live_bytes.fetch_add(held as u64, Ordering::Relaxed);
+}
+
+/// Before live bytes fall: if they are the largest so far, that is the peak.
+#[inline(always)]
+fn before_fall(header: &Header, row: &ThreadCells) {
+    // ORDERING: relaxed; see `keep_peak`.
+    let live = header
+        .live_bytes
+        .load(Ordering::Relaxed)
+        .wrapping_add(row.unflushed_bytes.load(Ordering::Relaxed));
+    if live as i64 > header.peak_bytes.load(Ordering::Relaxed) as i64 {
+        raise_peak(header, live);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn raise_peak(header: &Header, live: u64) {
+    // ORDERING: relaxed; the larger of two threads' peaks stays, and each raises the epoch.
+    if header.peak_bytes.fetch_max(live, Ordering::Relaxed) < live {
+        header.peak_tick.store(header.tick.load(Ordering::Relaxed), Ordering::Relaxed);
+        header.peak_epoch.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Records that `block` of `size` bytes was allocated by the call that entered at `entry`.
+///
+/// # Safety
+/// The calling thread is in the hook that was entered there, and owns the block.
+#[inline(always)]
+pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usize, size: usize) {
+    let row = guard.row();
+    add(&row.attempts, 1);
+    let Some(writer) = PROCESS.writer() else { return };
+    let Some(place) = PROCESS.record(block).or_else(|| PROCESS.make_record(block)) else {
+        guard.miss(MissCause::Records);
+        return;
+    };
+    let state = guard.state();
+    // SAFETY: the caller's promise.
+    let taken = match unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) } {
+        Ok(taken) => taken,
+        Err(cause) => return guard.miss(cause),
+    };
+    if taken.truncated | taken.foreign | taken.slow {
+        add(&row.truncated_stacks, taken.truncated.into());
+        add(&row.foreign_stacks, taken.foreign.into());
+        add(&row.slow_walks, taken.slow.into());
+    }
+    let key = Sites::key(&taken, kind, 0);
+    let counter = match state.sites.find(key) {
+        Some(counter) => counter,
+        None => {
+            add(&row.new_stacks, 1);
+            let made = state.sites.make(
+                &mut state.arena,
+                &PROCESS,
+                state.walker.frames(),
+                &taken,
+                kind,
+                0,
+            );
+            guard.look_at_name();
+            match made {
+                Ok(counter) => counter,
+                Err(cause) => return guard.miss(cause),
+            }
+        }
+    };
+    let header = writer.header();
+    // ORDERING: relaxed; the record belongs to whoever owns the block, and handing a block on orders it.
+    let stale = Record(place.load(Ordering::Relaxed));
+    if stale.site() != 0 {
+        // The free of the block that was here before was missed. It is counted now.
+        freed_at(guard, writer, place, stale, block, false);
+    }
+    keep_peak(header, counter);
+    add(&counter.allocations, 1);
+    add(&counter.allocated_bytes, size as u64);
+    // ORDERING: relaxed; this thread stored the site.
+    let record = Record::new(counter.site.load(Ordering::Relaxed), size as u64, birth(header));
+    if record.size_is_elsewhere() {
+        store_size(block, size as u64);
+    }
+    place.store(record.0, Ordering::Relaxed);
+    change_live(header, row, size as i64);
+    guard.state().last_block = block;
+    add(&row.allocations, 1);
+    add(&row.allocated_bytes, size as u64);
+    if kind == Kind::Realloc {
+        add(&row.reallocs, 1);
+    }
+    add(&row.successes, 1);
+}
+
+/// The record after a block's own, which holds the size of a large one.
+fn size_place(block: usize) -> Option<&'static AtomicU64> {
+    let next = block + (1 << PROCESS.granule_shift());
+    PROCESS.record(next).or_else(|| PROCESS.make_record(next))
+}
+
+#[cold]
+fn store_size(block: usize, size: u64) {
+    if let Some(place) = size_place(block) {
+        // ORDERING: relaxed; it belongs to the block's owner.
+        place.store(size, Ordering::Relaxed);
+    }
+}
+
+/// Takes a large block's size out of the record after its own, and clears it.
+#[cold]
+fn take_size(block: usize) -> u64 {
+    // ORDERING: relaxed, as above.
+    size_place(block).map_or(0, |place| place.swap(0, Ordering::Relaxed))
+}
+
+/// A block whose free was recorded, and what is needed to take that back.
+#[derive(Clone, Copy, Debug)]
+pub struct Forgotten {
+    record: Record,
+    size: u64,
+}
+
+/// Records that `block` is about to be freed. `moving`: by a realloc, whose block lives on elsewhere; that is not
+/// counted as temporary. Returns what is needed to take it back.
+#[inline(always)]
+pub fn freeing(guard: &mut Guard, block: usize, moving: bool) -> Option<Forgotten> {
+    let row = guard.row();
+    add(&row.attempts, 1);
+    let writer = PROCESS.writer()?;
+    let Some(place) = PROCESS.record(block) else {
+        unknown_free(row);
+        return None;
+    };
+    // ORDERING: relaxed; the record belongs to whoever owns the block.
+    let record = Record(place.load(Ordering::Relaxed));
+    if record.site() == 0 {
+        unknown_free(row);
+        return None;
+    }
+    let forgotten = freed_at(guard, writer, place, record, block, moving);
+    if forgotten.is_some() {
+        add(&row.successes, 1);
+    }
+    forgotten
+}
+
+#[cold]
+fn unknown_free(row: &ThreadCells) {
+    add(&row.unknown_frees, 1);
+    add(&row.successes, 1);
+}
+
+/// Counts the free of the block whose record is `record`, at `place`.
+#[inline(always)]
+fn freed_at(
+    guard: &mut Guard,
+    writer: &Writer,
+    place: &AtomicU64,
+    record: Record,
+    block: usize,
+    moving: bool,
+) -> Option<Forgotten> {
+    let row = guard.row();
+    let header = writer.header();
+    let state = guard.state();
+    let counter = match state.sites.find_site(record.site()) {
+        Some(counter) => counter,
+        None => match state.sites.make_site(&mut state.arena, &PROCESS, record.site()) {
+            Ok(counter) => counter,
+            Err(cause) => {
+                guard.miss(cause);
+                return None;
+            }
+        },
+    };
+    // ORDERING: relaxed, as in `freeing`.
+    place.store(0, Ordering::Relaxed);
+    let size = if record.size_is_elsewhere() { take_size(block) } else { record.size_field() };
+    before_fall(header, row);
+    keep_peak(header, counter);
+    add(&counter.frees, 1);
+    add(&counter.freed_bytes, size);
+    if guard.state().last_block == block {
+        guard.state().last_block = 0;
+        if !moving {
+            add(&counter.temporary, 1);
+            add(&row.temporary, 1);
+        }
+    }
+    change_live(header, row, -(size as i64));
+    add(&row.frees, 1);
+    add(&row.freed_bytes, size);
+    Some(Forgotten { record, size })
+}
+
+/// Takes back a free that did not happen: a realloc failed and its block is still there.
+#[cold]
+pub fn take_back(guard: &mut Guard, block: usize, forgotten: Forgotten) {
+    let row = guard.row();
+    let Some(writer) = PROCESS.writer() else { return };
+    let (Some(place), Some(counter)) =
+        (PROCESS.record(block), guard.state().sites.find_site(forgotten.record.site()))
+    else {
+        return;
+    };
+    if forgotten.record.size_is_elsewhere() {
+        store_size(block, forgotten.size);
+    }
+    // ORDERING: relaxed; the block is still the caller's.
+    place.store(forgotten.record.0, Ordering::Relaxed);
+    keep_peak(writer.header(), counter);
+    add(&counter.frees, 1u64.wrapping_neg());
+    add(&counter.freed_bytes, forgotten.size.wrapping_neg());
+    add(&row.frees, 1u64.wrapping_neg());
+    add(&row.freed_bytes, forgotten.size.wrapping_neg());
+    add(&row.attempts, 1u64.wrapping_neg());
+    add(&row.successes, 1u64.wrapping_neg());
+    change_live(writer.header(), row, forgotten.size as i64);
+}
+
+/// Counts an allocation that failed.
+#[cold]
+pub fn failed(guard: &mut Guard) {
+    let row = guard.row();
+    add(&row.attempts, 1);
+    add(&row.failed, 1);
+    add(&row.successes, 1);
+}

@@ -1,0 +1,167 @@
+//! The bodies of the malloc family. The symbols that programs call are tiny stubs elsewhere, which pass on their
+//! arguments and the [`Entry`].
+//!
+//! Each body forwards to the same function of the allocator behind (never malloc for calloc, or malloc and memcpy for
+//! realloc), so that the program's memory behaves as it did.
+
+use crate::arch::Entry;
+use crate::event;
+use crate::thread::Guard;
+use core::ffi::{c_int, c_void};
+use memscope_region::Kind;
+
+/// A block's address, as C has it.
+pub type Block = *mut c_void;
+
+/// The allocator behind the hooks, and how recording is started at the first event.
+pub trait Host {
+    /// Starts recording, or decides that it is off. Called when nothing was decided yet; may do nothing.
+    fn start();
+    /// `malloc`.
+    ///
+    /// # Safety
+    /// As for the C function; the same holds for all that follow.
+    unsafe fn malloc(size: usize) -> Block;
+    /// `calloc`.
+    ///
+    /// # Safety
+    /// See [`Host::malloc`].
+    unsafe fn calloc(count: usize, size: usize) -> Block;
+    /// `realloc`.
+    ///
+    /// # Safety
+    /// See [`Host::malloc`].
+    unsafe fn realloc(block: Block, size: usize) -> Block;
+    /// `free`.
+    ///
+    /// # Safety
+    /// See [`Host::malloc`].
+    unsafe fn free(block: Block);
+}
+
+/// Records a block that an allocator's function returned, or that it returned none.
+///
+/// # Safety
+/// The calling thread is in the hook entered at `entry` and owns the block.
+#[inline(always)]
+unsafe fn record<H: Host>(entry: Entry, kind: Kind, block: Block, size: usize) {
+    let Some(mut guard) = Guard::take(H::start) else { return };
+    if block.is_null() {
+        event::failed(&mut guard);
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { event::allocated(&mut guard, entry, kind, block as usize, size) };
+}
+
+/// `malloc`.
+///
+/// # Safety
+/// As for the C function, called by a stub that was entered at `entry`; the same holds for all that follow.
+#[inline(always)]
+pub unsafe fn malloc<H: Host>(size: usize, entry: Entry) -> Block {
+    // SAFETY: passed on.
+    unsafe {
+        let block = H::malloc(size);
+        record::<H>(entry, Kind::Malloc, block, size);
+        block
+    }
+}
+
+/// `calloc`.
+///
+/// # Safety
+/// See [`malloc`].
+#[inline(always)]
+pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> Block {
+    // SAFETY: passed on. If the product overflows the real function returns null.
+    unsafe {
+        let block = H::calloc(count, size);
+        record::<H>(entry, Kind::Calloc, block, count.wrapping_mul(size));
+        block
+    }
+}
+
+/// `free`.
+///
+/// # Safety
+/// See [`malloc`].
+#[inline(always)]
+pub unsafe fn free<H: Host>(block: Block) {
+    // Recorded first: once it is freed, another thread may be given the address.
+    if !block.is_null()
+        && let Some(mut guard) = Guard::take(H::start)
+    {
+        event::freeing(&mut guard, block as usize, false);
+    }
+    // SAFETY: passed on.
+    unsafe { H::free(block) }
+}
+
+/// `realloc`: one free of the old block, one allocation of the new. A failed one leaves the old block as it was; one to
+/// size 0 that returns null has freed it.
+///
+/// # Safety
+/// See [`malloc`].
+#[inline(always)]
+pub unsafe fn realloc<H: Host>(block: Block, size: usize, entry: Entry) -> Block {
+    let mut forgotten = None;
+    if !block.is_null()
+        && let Some(mut guard) = Guard::take(H::start)
+    {
+        forgotten = event::freeing(&mut guard, block as usize, size != 0);
+    }
+    // SAFETY: passed on.
+    let new = unsafe { H::realloc(block, size) };
+    if new.is_null() {
+        if size == 0 && !block.is_null() {
+            return new;
+        }
+        if let Some(mut guard) = Guard::take(H::start) {
+            if let Some(forgotten) = forgotten {
+                event::take_back(&mut guard, block as usize, forgotten);
+            }
+            event::failed(&mut guard);
+        }
+        return new;
+    }
+    // SAFETY: passed on.
+    unsafe { record::<H>(entry, Kind::Realloc, new, size) };
+    new
+}
+
+/// A function that returns an aligned block of `size` bytes, or null: `memalign`, `aligned_alloc`, `valloc`, `pvalloc`.
+///
+/// # Safety
+/// See [`malloc`]; `allocate` calls the real function.
+#[inline(always)]
+pub unsafe fn aligned<H: Host>(
+    size: usize,
+    entry: Entry,
+    allocate: impl FnOnce() -> Block,
+) -> Block {
+    let block = allocate();
+    // SAFETY: passed on.
+    unsafe { record::<H>(entry, Kind::Aligned, block, size) };
+    block
+}
+
+/// `posix_memalign`; `allocate` calls the real function, which stores to `place`.
+///
+/// # Safety
+/// See [`malloc`].
+#[inline(always)]
+pub unsafe fn posix_memalign<H: Host>(
+    place: *mut Block,
+    size: usize,
+    entry: Entry,
+    allocate: impl FnOnce() -> c_int,
+) -> c_int {
+    let result = allocate();
+    // SAFETY: on success the real function stored the block there.
+    unsafe {
+        let block = if result == 0 { *place } else { core::ptr::null_mut() };
+        record::<H>(entry, Kind::Aligned, block, size);
+    }
+    result
+}

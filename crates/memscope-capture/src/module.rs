@@ -1,0 +1,229 @@
+//! Mapped objects: which one covers an address, its unwind table, its row in the region.
+//!
+//! The loader is asked through `_dl_find_object` (glibc 2.35), which takes no lock. An object gets its row when an
+//! address in it is first met; one that was unloaded and loaded again gets another.
+
+use crate::process::Process;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::sync::atomic::{AtomicU64, Ordering};
+use memscope_region::Table;
+
+/// How many objects can be known at a time.
+const MODULES: usize = 4096;
+
+/// The entry of a module that was unloaded.
+const GONE: u64 = 1;
+
+/// The objects met so far: the start address of each, by row.
+#[derive(Debug)]
+pub struct Modules {
+    starts: [AtomicU64; MODULES],
+}
+
+/// An object as the loader knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Object {
+    /// First mapped address.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// Its `.eh_frame_hdr` in memory, 0 if it has none.
+    pub unwind_header: usize,
+    link_map: *const LinkMap,
+}
+
+#[repr(C)]
+struct LinkMap {
+    bias: usize,
+    name: *const c_char,
+}
+
+#[repr(C)]
+struct DlFindObject {
+    flags: u64,
+    start: *mut c_void,
+    end: *mut c_void,
+    link_map: *const LinkMap,
+    unwind_header: *mut c_void,
+    reserved: [u64; 7],
+}
+
+unsafe extern "C" {
+    fn _dl_find_object(address: *mut c_void, result: *mut DlFindObject) -> c_int;
+}
+
+/// The object that covers `address`.
+pub fn find(address: usize) -> Option<Object> {
+    let mut found = core::mem::MaybeUninit::<DlFindObject>::zeroed();
+    // SAFETY: the call fills `found` or returns non-zero; it may be made from anywhere (it is meant for unwinders).
+    if unsafe { _dl_find_object(address as *mut c_void, found.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: all-zero bytes are valid, and the call filled it.
+    let found = unsafe { found.assume_init() };
+    Some(Object {
+        start: found.start as usize,
+        end: found.end as usize,
+        unwind_header: found.unwind_header as usize,
+        link_map: found.link_map,
+    })
+}
+
+impl Modules {
+    /// The row of an object plus one, made if the object is met for the first time; 0 if there is no room.
+    pub fn row_of(&self, process: &Process, object: &Object) -> u32 {
+        for (row, slot) in self.starts.iter().enumerate() {
+            let start = object.start as u64;
+            // ORDERING: relaxed; the number is all that is needed here, a reader waits for the row's marker.
+            match slot.load(Ordering::Relaxed) {
+                there if there == start => return row as u32 + 1,
+                0 => {}
+                _ => continue,
+            }
+            match slot.compare_exchange(0, start, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => {
+                    write_row(process, row as u32, object);
+                    return row as u32 + 1;
+                }
+                Err(there) if there == start => return row as u32 + 1,
+                Err(_) => {}
+            }
+        }
+        0
+    }
+
+    /// Marks as unloaded every module that the loader no longer knows, and tells `gone` its range of addresses.
+    pub fn sweep(&self, process: &Process, mut gone: impl FnMut(core::ops::Range<usize>)) {
+        for (row, slot) in self.starts.iter().enumerate() {
+            // ORDERING: relaxed; see `row_of`.
+            let start = slot.load(Ordering::Relaxed);
+            if start == 0 {
+                return;
+            }
+            if start == GONE {
+                continue;
+            }
+            let Some(cells) = process.writer().and_then(|writer| writer.module(row as u32)) else {
+                continue;
+            };
+            // ORDERING: acquire, the row's other fields are complete once its marker is there.
+            let end = cells.end.load(Ordering::Acquire);
+            let still = find(start as usize);
+            if end == 0
+                || still.is_some_and(|object| {
+                    object.start as u64 == start && same_name(process, row, &object)
+                })
+            {
+                continue;
+            }
+            // ORDERING: relaxed, a flag for readers.
+            cells.unloaded.store(1, Ordering::Relaxed);
+            slot.store(GONE, Ordering::Relaxed);
+            gone(start as usize..end as usize);
+        }
+    }
+}
+
+/// Whether the row's path is the object's: another object may have been mapped at the same address since.
+fn same_name(process: &Process, row: usize, object: &Object) -> bool {
+    let Some(writer) = process.writer() else { return false };
+    let Some(cells) = writer.module(row as u32) else { return false };
+    let name = name_of(object);
+    // ORDERING: relaxed; the caller loaded the marker with acquire.
+    let (path_row, bytes) =
+        (cells.path_row.load(Ordering::Relaxed), cells.path_bytes.load(Ordering::Relaxed));
+    if bytes as usize != name.len() {
+        return false;
+    }
+    // SAFETY: the text was written before the row's marker, lies in one chunk, and never changes.
+    bytes == 0
+        || writer
+            .row(Table::Text, path_row)
+            .is_some_and(|text| unsafe { core::slice::from_raw_parts(text, name.len()) } == name)
+}
+
+fn name_of(object: &Object) -> &[u8] {
+    if object.link_map.is_null() {
+        return &[];
+    }
+    // SAFETY: the loader keeps a module's link map and name for as long as the module is mapped.
+    unsafe {
+        let name = (*object.link_map).name;
+        if name.is_null() { &[] } else { CStr::from_ptr(name).to_bytes() }
+    }
+}
+
+fn write_row(process: &Process, row: u32, object: &Object) {
+    let Some(writer) = process.writer() else { return };
+    // Rows are numbered by `Modules::starts`; the table's own count follows.
+    while writer.module(row).is_none() {
+        if writer.claim(Table::Modules, 1).is_none() {
+            return;
+        }
+    }
+    // ORDERING: relaxed throughout; the marker at the end is stored with release.
+    writer.header().rows[Table::Modules as usize].fetch_max(row + 1, Ordering::Relaxed);
+    let Some(cells) = writer.module(row) else { return };
+    let name = name_of(object);
+    if let Some(text) = writer.claim_text(name) {
+        cells.path_row.store(text, Ordering::Relaxed);
+        cells.path_bytes.store(name.len() as u32, Ordering::Relaxed);
+    }
+    // SAFETY: a link map that the loader gave is valid while the module is mapped.
+    let bias = if object.link_map.is_null() { 0 } else { unsafe { (*object.link_map).bias } };
+    cells.bias.store(bias as u64, Ordering::Relaxed);
+    let mut id = [0u8; 32];
+    let bytes = build_id(object, &mut id);
+    cells.build_id_bytes.store(bytes as u32, Ordering::Relaxed);
+    for (cell, word) in cells.build_id.iter().zip(id.chunks_exact(8)) {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        cell.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+    }
+    cells.birth.store(process.tick(), Ordering::Relaxed);
+    cells.start.store(object.start as u64, Ordering::Relaxed);
+    // ORDERING: release, the marker.
+    cells.end.store(object.end as u64, Ordering::Release);
+}
+
+/// Copies the build id out of the object's notes in memory; returns its length, 0 if there is none.
+fn build_id(object: &Object, id: &mut [u8; 32]) -> usize {
+    const NOTE: u32 = 4;
+    const BUILD_ID: u32 = 3;
+    let memory = |at: usize, bytes: usize| -> Option<&[u8]> {
+        let inside = at >= object.start && at.checked_add(bytes)? <= object.end;
+        // SAFETY: the range was checked to lie in the object; headers and notes lie in its first, readable segment.
+        inside.then(|| unsafe { core::slice::from_raw_parts(at as *const u8, bytes) })
+    };
+    let word = |at: usize| memory(at, 4).map(|b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+    let long = |at: usize| Some(u64::from(word(at)?) | u64::from(word(at + 4)?) << 32);
+    let mut search = || -> Option<usize> {
+        if memory(object.start, 64)?[..4] != *b"\x7fELF" {
+            return None;
+        }
+        let headers = object.start + long(object.start + 32)? as usize;
+        let count = (word(object.start + 56)? & 0xffff) as usize;
+        // SAFETY: as for the bias above.
+        let bias = if object.link_map.is_null() { 0 } else { unsafe { (*object.link_map).bias } };
+        for header in (0..count).map(|i| headers + i * 56) {
+            if word(header)? != NOTE {
+                continue;
+            }
+            let mut at = bias + long(header + 16)? as usize;
+            let end = at + long(header + 40)? as usize;
+            while at + 12 <= end {
+                let (name, data, kind) =
+                    (word(at)? as usize, word(at + 4)? as usize, word(at + 8)?);
+                let contents = at + 12 + name.next_multiple_of(4);
+                if kind == BUILD_ID && memory(at + 12, name)? == b"GNU\0" {
+                    let data = data.min(id.len());
+                    id[..data].copy_from_slice(memory(contents, data)?);
+                    return Some(data);
+                }
+                at = contents.checked_add(data.next_multiple_of(4))?;
+            }
+        }
+        None
+    };
+    search().unwrap_or(0)
+}

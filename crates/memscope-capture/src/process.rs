@@ -1,0 +1,388 @@
+//! What the threads of a process share: the region, the tries, the rules, the list of threads, and whether
+//! recording is on.
+//!
+//! The hot part lies in one page that the kernel wipes in a child of fork (MADV_WIPEONFORK): a child finds zeroes,
+//! so it is a new process, without any hook of fork having run (`_Fork` and a raw clone are caught too, and a vfork child,
+//! which shares the memory, still sees its parent's). What the child must know of its parent lies outside that page.
+
+use crate::module::Modules;
+use crate::rule::{FIRST_BITS, Found, RuleTable, RuleView};
+use crate::thread::Thread;
+use crate::trie::Nodes;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use memscope_region::row::MissCause;
+use memscope_region::sys;
+use memscope_region::table::RECORD_CHUNK_BYTES;
+use memscope_region::writer::Writer;
+use memscope_region::{Header, Table, record};
+
+/// Not started (or wiped).
+pub const BLANK: u32 = 0;
+/// One thread is making the region.
+pub const STARTING: u32 = 1;
+/// Recording.
+pub const ON: u32 = 2;
+/// Never recording in this process.
+pub const OFF: u32 = 3;
+
+/// User-space addresses have this many bits.
+const ADDRESS_BITS: u32 = 47;
+/// log2 of the records in a chunk.
+const CHUNK_RECORDS_BITS: u32 = (RECORD_CHUNK_BYTES / 8).trailing_zeros();
+
+/// A chunk of records: one for each granule.
+type Records = AtomicU64;
+
+/// What threads share. There is one, [`PROCESS`].
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct Process {
+    /// The directory of record chunks, by address; null unless recording is on.
+    shadow: AtomicPtr<AtomicPtr<Records>>,
+    granule_shift: AtomicU32,
+    state: AtomicU32,
+    /// Raised when a module was unloaded.
+    pub generation: AtomicU32,
+    growing_rules: AtomicU32,
+    writer: AtomicPtr<Writer>,
+    rules: AtomicPtr<RuleTable>,
+    nodes: AtomicPtr<Nodes>,
+    modules: AtomicPtr<Modules>,
+    address_root: AtomicU32,
+    node_root: AtomicU32,
+    site_root: AtomicU32,
+    /// The threads' states, linked by [`Thread::next`].
+    pub threads: AtomicPtr<Thread>,
+}
+
+/// The process.
+pub static PROCESS: Process = Process {
+    shadow: AtomicPtr::new(core::ptr::null_mut()),
+    granule_shift: AtomicU32::new(0),
+    state: AtomicU32::new(BLANK),
+    generation: AtomicU32::new(0),
+    growing_rules: AtomicU32::new(0),
+    writer: AtomicPtr::new(core::ptr::null_mut()),
+    rules: AtomicPtr::new(core::ptr::null_mut()),
+    nodes: AtomicPtr::new(core::ptr::null_mut()),
+    modules: AtomicPtr::new(core::ptr::null_mut()),
+    address_root: AtomicU32::new(0),
+    node_root: AtomicU32::new(0),
+    site_root: AtomicU32::new(0),
+    threads: AtomicPtr::new(core::ptr::null_mut()),
+};
+
+/// Outside the wiped page: the process that started, and its header, for a fork child to be counted in.
+static STARTED_PID: AtomicU32 = AtomicU32::new(0);
+static STARTED_HEADER: AtomicPtr<Header> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Events that came before the region was ready.
+static EARLY_EVENTS: AtomicU64 = AtomicU64::new(0);
+
+/// What a region is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// An empty file of [`memscope_region::table::REGION_BYTES`]. The caller closes it when it likes.
+    pub fd: i32,
+    /// log2 of the bytes of address space that no two blocks begin in: 5 for glibc, 4 for others.
+    pub granule_shift: u32,
+    /// The command line as the kernel has it: arguments, each ended by a zero byte.
+    pub command: &'a [u8],
+    /// The executable's path.
+    pub exe: &'a [u8],
+}
+
+impl Process {
+    /// Whether recording is on. One load.
+    #[inline(always)]
+    pub fn is_on(&self) -> bool {
+        // ORDERING: acquire pairs with the release at the end of `start`; what was made there is seen.
+        !self.shadow.load(Ordering::Acquire).is_null()
+    }
+
+    /// What to do about an event when recording is not on.
+    #[cold]
+    pub fn state(&self) -> u32 {
+        // ORDERING: relaxed; nothing is read on the strength of it.
+        let state = self.state.load(Ordering::Relaxed);
+        if state == BLANK {
+            let started = STARTED_PID.load(Ordering::Relaxed);
+            if started != 0 && started != sys::pid() {
+                self.leave_child_alone();
+                return OFF;
+            }
+        }
+        state
+    }
+
+    /// In a child of fork: it is counted in its parent's region, and not recorded.
+    fn leave_child_alone(&self) {
+        // ORDERING: relaxed; the exchange makes one thread count the child once.
+        if self.state.compare_exchange(BLANK, OFF, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            // SAFETY: the parent's region stays mapped in the child, and the header is made of atomics.
+            if let Some(header) = unsafe { STARTED_HEADER.load(Ordering::Relaxed).as_ref() } {
+                header.unfollowed_children.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Claims the right to start. Only one caller in a process's life gets it.
+    pub fn claim_start(&self) -> bool {
+        // ORDERING: relaxed; the claim orders nothing but itself.
+        self.state.compare_exchange(BLANK, STARTING, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Ends a claimed start without recording.
+    pub fn give_up(&self) {
+        // ORDERING: relaxed, as above.
+        self.state.store(OFF, Ordering::Relaxed);
+    }
+
+    /// Makes the region and turns recording on. The caller has claimed the start.
+    pub fn start(&self, options: &Options) -> Result<(), sys::Errno> {
+        let place = sys::map_private(size_of::<Writer>())?;
+        // SAFETY: fresh zeroed memory, page-aligned, never unmapped.
+        let writer = unsafe { Writer::create(place.cast(), options.fd) }?;
+        let header = writer.header();
+        let nodes: *mut Nodes = sys::map_private(size_of::<Nodes>())?.cast();
+        let modules: *mut Modules = sys::map_private(size_of::<Modules>())?.cast();
+        let rules: *mut RuleTable = sys::map_private(size_of::<RuleTable>())?.cast();
+        // SAFETY: fresh memory of the right size, zeroed, which is a valid empty table of each kind.
+        unsafe { RuleTable::make(rules, FIRST_BITS) }.ok_or(libc::ENOMEM)?;
+        let chunks = 1usize << (ADDRESS_BITS - options.granule_shift - CHUNK_RECORDS_BITS);
+        let shadow = sys::map_private(chunks * size_of::<AtomicPtr<Records>>())?;
+
+        // ORDERING: relaxed throughout: readers in other processes wait for `ready`, threads for `shadow`; both are
+        // stored with release at the end.
+        header.pid.store(sys::pid(), Ordering::Relaxed);
+        header.granule_shift.store(options.granule_shift, Ordering::Relaxed);
+        header.start_realtime_ns.store(sys::clock_ns(libc::CLOCK_REALTIME), Ordering::Relaxed);
+        header.start_monotonic_ns.store(sys::clock_ns(libc::CLOCK_MONOTONIC), Ordering::Relaxed);
+        let text = |bytes: &[u8], row: &AtomicU32, length: &AtomicU32| {
+            let bytes = &bytes[..bytes.len().min(Table::Text.rows_per_chunk() as usize)];
+            if let Some(at) = writer.claim_text(bytes) {
+                row.store(at, Ordering::Relaxed);
+                length.store(bytes.len() as u32, Ordering::Relaxed);
+            }
+        };
+        text(options.command, &header.command_row, &header.command_bytes);
+        text(options.exe, &header.exe_row, &header.exe_bytes);
+        self.granule_shift.store(options.granule_shift, Ordering::Relaxed);
+        self.writer.store(core::ptr::from_ref(writer).cast_mut(), Ordering::Relaxed);
+        self.rules.store(rules, Ordering::Relaxed);
+        self.nodes.store(nodes, Ordering::Relaxed);
+        self.modules.store(modules, Ordering::Relaxed);
+        let nodes = self.nodes().ok_or(libc::ENOMEM)?;
+        for root in [&self.address_root, &self.node_root, &self.site_root] {
+            root.store(nodes.make().ok_or(libc::ENOMEM)?, Ordering::Relaxed);
+        }
+        STARTED_HEADER.store(core::ptr::from_ref(header).cast_mut(), Ordering::Relaxed);
+        STARTED_PID.store(sys::pid(), Ordering::Relaxed);
+        let page = core::ptr::from_ref(self).cast_mut().cast::<u8>();
+        // SAFETY: the page is ours alone (aligned and sized to pages); wiping happens in children only.
+        if !unsafe { sys::advise(page, size_of::<Process>(), libc::MADV_WIPEONFORK) } {
+            // Without it a child would write into its parent's numbers.
+            return Err(libc::ENOSYS);
+        }
+        self.fold_early_events(header);
+        self.state.store(ON, Ordering::Relaxed);
+        // ORDERING: release, see above.
+        header.ready.store(1, Ordering::Release);
+        self.shadow.store(shadow.cast(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Counts an event that came while the region was being made.
+    #[cold]
+    pub fn note_early_event(&self) {
+        // ORDERING: relaxed, a counter.
+        EARLY_EVENTS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Moves early events into the header, as misses.
+    pub fn fold_early_events(&self, header: &Header) {
+        // ORDERING: relaxed, counters.
+        let early = EARLY_EVENTS.swap(0, Ordering::Relaxed);
+        if early != 0 {
+            header.unthreaded_attempts.fetch_add(early, Ordering::Relaxed);
+            header.unthreaded_misses[MissCause::NotReady as usize]
+                .fetch_add(early, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a miss of a thread that has no row.
+    #[cold]
+    pub fn note_unthreaded_miss(&self, cause: MissCause) {
+        if let Some(writer) = self.writer() {
+            // ORDERING: relaxed, counters.
+            writer.header().unthreaded_attempts.fetch_add(1, Ordering::Relaxed);
+            writer.header().unthreaded_misses[cause as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The region, if recording is on.
+    #[inline(always)]
+    pub fn writer(&self) -> Option<&'static Writer> {
+        // SAFETY: set once in `start` to memory that lives for ever.
+        // ORDERING: acquire, as in `is_on`.
+        unsafe { self.writer.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The tries' nodes.
+    pub fn nodes(&self) -> Option<&'static Nodes> {
+        // SAFETY: as for the writer.
+        // ORDERING: acquire, as in `is_on`.
+        unsafe { self.nodes.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The modules.
+    pub fn modules(&self) -> Option<&'static Modules> {
+        // SAFETY: as for the writer.
+        // ORDERING: acquire, as in `is_on`.
+        unsafe { self.modules.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The root of the trie of addresses.
+    pub fn address_root(&self) -> Option<u32> {
+        root(&self.address_root)
+    }
+
+    /// The root of the trie of stack nodes.
+    pub fn node_root(&self) -> Option<u32> {
+        root(&self.node_root)
+    }
+
+    /// The root of the trie of sites.
+    pub fn site_root(&self) -> Option<u32> {
+        root(&self.site_root)
+    }
+
+    /// The rules as they stand now.
+    pub fn rules(&self) -> RuleView {
+        // SAFETY: set in `start` and `add_rule` to tables that live for ever.
+        // ORDERING: acquire, so that a larger table is seen with what was copied into it.
+        unsafe { self.rules.load(Ordering::Acquire).as_ref() }
+            .map_or(RuleView::none(), RuleTable::view)
+    }
+
+    /// Enters a rule, and makes a larger table when it is time. Where another thread is making one, or there is no
+    /// memory, the rule may have to be evaluated again: nothing else is lost.
+    pub fn add_rule(&self, pc: usize, found: Found) {
+        // SAFETY: as in `rules`.
+        // ORDERING: acquire, as in `rules`.
+        let Some(table) = (unsafe { self.rules.load(Ordering::Acquire).as_ref() }) else { return };
+        if !table.insert(pc, found) {
+            return;
+        }
+        // ORDERING: acquire and release, so that whoever grows next sees the table made here.
+        if self.growing_rules.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        let unchanged =
+            self.rules.load(Ordering::Relaxed).cast_const() == core::ptr::from_ref(table);
+        if unchanged && let Ok(place) = sys::map_private(size_of::<RuleTable>()) {
+            let larger: *mut RuleTable = place.cast();
+            // SAFETY: fresh memory.
+            if unsafe { RuleTable::make(larger, table.bits() + 1) }.is_some() {
+                // SAFETY: just made.
+                table.copy_to(unsafe { &*larger });
+                // ORDERING: release, after the copy.
+                self.rules.store(larger, Ordering::Release);
+            }
+        }
+        self.growing_rules.store(0, Ordering::Release);
+    }
+
+    /// After a dlclose: forgets the rules of modules that are gone, and makes every thread drop its cached stack.
+    #[cold]
+    pub fn modules_may_be_gone(&self) {
+        let (Some(modules), Some(writer)) = (self.modules(), self.writer()) else { return };
+        let mut any = false;
+        modules.sweep(self, |range| {
+            any = true;
+            // SAFETY: as in `rules`.
+            // ORDERING: acquire, as in `rules`.
+            if let Some(table) = unsafe { self.rules.load(Ordering::Acquire).as_ref() } {
+                table.forget(range);
+            }
+        });
+        if any {
+            // ORDERING: release, after the rules were forgotten.
+            let generation = self.generation.fetch_add(1, Ordering::Release) + 1;
+            writer.header().generation.store(generation, Ordering::Relaxed);
+        }
+    }
+
+    /// The coarse time, as a [`record::Birth`].
+    #[inline(always)]
+    pub fn tick(&self) -> u32 {
+        // ORDERING: relaxed; a clock that is written from outside.
+        self.writer().map_or(0, |writer| writer.header().tick.load(Ordering::Relaxed))
+    }
+
+    /// log2 of the bytes that a record stands for.
+    #[inline(always)]
+    pub fn granule_shift(&self) -> u32 {
+        // ORDERING: relaxed; constant since the start.
+        self.granule_shift.load(Ordering::Relaxed)
+    }
+
+    /// The record's place for an address, if its chunk is there.
+    #[inline(always)]
+    pub fn record(&self, address: usize) -> Option<&'static Records> {
+        // ORDERING: acquire, as in `is_on`.
+        let shadow = self.shadow.load(Ordering::Acquire);
+        let granule = address >> self.granule_shift();
+        let chunk = granule >> CHUNK_RECORDS_BITS;
+        if shadow.is_null() || address >> ADDRESS_BITS != 0 {
+            return None;
+        }
+        // SAFETY: the directory covers all addresses of `ADDRESS_BITS`.
+        // ORDERING: acquire, so that the chunk is seen mapped.
+        let records = unsafe { (*shadow.add(chunk)).load(Ordering::Acquire) };
+        if records.is_null() {
+            return None;
+        }
+        // SAFETY: a chunk holds 2^CHUNK_RECORDS_BITS records.
+        Some(unsafe { &*records.add(granule & ((1 << CHUNK_RECORDS_BITS) - 1)) })
+    }
+
+    /// The record's place for an address, its chunk made if need be. `None`: there is no room.
+    #[cold]
+    pub fn make_record(&self, address: usize) -> Option<&'static Records> {
+        let writer = self.writer()?;
+        if address >> ADDRESS_BITS != 0 {
+            return None;
+        }
+        let shift = self.granule_shift() + CHUNK_RECORDS_BITS;
+        // SAFETY: as in `record`.
+        let slot = unsafe { &*self.shadow.load(Ordering::Acquire).add(address >> shift) };
+        // Claimed first: claiming may itself have to map a chunk. If another thread is quicker the row stays unused.
+        let shadow_row = writer.claim(Table::Shadow, 1);
+        writer.record_chunk(|made| {
+            let Some((base, offset)) = made else {
+                return (!slot.load(Ordering::Acquire).is_null()).then_some(());
+            };
+            let row = writer.shadow(shadow_row?)?;
+            // ORDERING: relaxed, then release on the marker and on the directory's entry.
+            row.base.store((address >> shift << shift) as u64, Ordering::Relaxed);
+            row.offset.store(offset, Ordering::Release);
+            slot.store(base.cast(), Ordering::Release);
+            Some(())
+        })?;
+        self.record(address)
+    }
+}
+
+fn root(root: &AtomicU32) -> Option<u32> {
+    // ORDERING: relaxed; constant since the start.
+    Some(root.load(Ordering::Relaxed)).filter(|root| *root != 0)
+}
+
+/// A birth for the records: the tick's 16 bits.
+#[inline(always)]
+pub fn birth(header: &Header) -> record::Birth {
+    // ORDERING: relaxed; a clock that is written from outside.
+    record::Birth(header.tick.load(Ordering::Relaxed) as u16)
+}

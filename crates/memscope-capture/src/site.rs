@@ -1,0 +1,378 @@
+//! From a stack to the thread's counter row for its site.
+//!
+//! A thread finds the row of a stack that it has seen by the stack's hash alone, in its own leaf table. The first
+//! sight is cold: addresses, nodes of the prefix tree and sites are interned in tries that all threads share, and the
+//! thread takes a counter row for the site. A free finds the row by the site that the block's record names.
+
+use crate::arena::Arena;
+use crate::process::Process;
+use crate::stack::{Frame, Taken};
+use crate::trie::{self, Keyed, mix};
+use core::sync::atomic::Ordering;
+use memscope_region::row::CounterCells;
+use memscope_region::{Kind, MissCause, Table};
+
+/// Counter rows that a thread takes at a time.
+const ROWS_AT_A_TIME: u32 = 16;
+
+/// Entries of the first leaf table and the first index.
+const FIRST_ENTRIES: usize = 64;
+
+/// Bit of [`memscope_region::SiteRow::kind`] for a truncated stack.
+const TRUNCATED: u32 = 1 << 8;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Leaf {
+    hash: u64,
+    counter: *const CounterCells,
+}
+
+/// One thread's ways from stacks and sites to its counter rows.
+#[derive(Debug)]
+pub struct Sites {
+    leaves: *mut Leaf,
+    leaf_mask: usize,
+    leaf_count: usize,
+    index: *mut *const CounterCells,
+    index_mask: usize,
+    index_count: usize,
+    next_row: u32,
+    rows_left: u32,
+}
+
+impl Sites {
+    /// Empty tables. `None` if there is no memory.
+    pub fn new(arena: &mut Arena) -> Option<Self> {
+        Some(Self {
+            leaves: arena.take(FIRST_ENTRIES * size_of::<Leaf>())?.cast(),
+            leaf_mask: FIRST_ENTRIES - 1,
+            leaf_count: 0,
+            index: arena.take(FIRST_ENTRIES * size_of::<*const CounterCells>())?.cast(),
+            index_mask: FIRST_ENTRIES - 1,
+            index_count: 0,
+            next_row: 0,
+            rows_left: 0,
+        })
+    }
+
+    /// What a leaf is found by: the stack and the kind of call.
+    #[inline(always)]
+    pub fn key(taken: &Taken, kind: Kind, task: u32) -> u64 {
+        // Adding small multiples of an odd constant keeps distinct (stack, kind, task) distinct but for chance.
+        let key =
+            taken.hash ^ (kind as u64).wrapping_mul(0xa076_1d64_78bd_642f) ^ u64::from(task) << 20;
+        if key == 0 { 1 } else { key }
+    }
+
+    /// The row for a stack that this thread has seen.
+    #[inline(always)]
+    pub fn find(&self, key: u64) -> Option<&'static CounterCells> {
+        let mut at = key as usize & self.leaf_mask;
+        loop {
+            // SAFETY: `at` is below the number of entries; an entry that has a hash has a row, mapped for ever.
+            let leaf = unsafe { &*self.leaves.add(at) };
+            if leaf.hash == key {
+                // SAFETY: as above.
+                return Some(unsafe { &*leaf.counter });
+            }
+            if leaf.hash == 0 {
+                return None;
+            }
+            at = (at + 1) & self.leaf_mask;
+        }
+    }
+
+    /// The row for a site that this thread has seen.
+    #[inline(always)]
+    pub fn find_site(&self, site: u32) -> Option<&'static CounterCells> {
+        let mut at = index_start(site) & self.index_mask;
+        loop {
+            // SAFETY: `at` is below the number of entries; an entry is null or a row, mapped for ever.
+            let counter = unsafe { (*self.index.add(at)).as_ref()? };
+            // ORDERING: relaxed; this thread stored it.
+            if counter.site.load(Ordering::Relaxed) == site {
+                return Some(counter);
+            }
+            at = (at + 1) & self.index_mask;
+        }
+    }
+
+    /// The row for a site, taken if this thread has none.
+    #[cold]
+    pub fn make_site(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        site: u32,
+    ) -> Result<&'static CounterCells, MissCause> {
+        if let Some(counter) = self.find_site(site) {
+            return Ok(counter);
+        }
+        let writer = process.writer().ok_or(MissCause::NotReady)?;
+        if self.index_count * 2 > self.index_mask {
+            self.grow_index(arena).ok_or(MissCause::Counters)?;
+        }
+        if self.rows_left == 0 {
+            self.next_row =
+                writer.claim(Table::Counters, ROWS_AT_A_TIME).ok_or(MissCause::Counters)?;
+            self.rows_left = ROWS_AT_A_TIME;
+        }
+        let counter = writer.counter(self.next_row).ok_or(MissCause::Counters)?;
+        self.next_row += 1;
+        self.rows_left -= 1;
+        // ORDERING: relaxed; the epoch stands before the marker, which is stored with release.
+        counter.epoch.store(writer.header().peak_epoch.load(Ordering::Relaxed), Ordering::Relaxed);
+        counter.site.store(site, Ordering::Release);
+        insert_index(self.index, self.index_mask, counter);
+        self.index_count += 1;
+        Ok(counter)
+    }
+
+    /// The row for a stack that this thread sees for the first time.
+    #[cold]
+    pub fn make(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        frames: &mut [Frame],
+        taken: &Taken,
+        kind: Kind,
+        task: u32,
+    ) -> Result<&'static CounterCells, MissCause> {
+        if self.leaf_count * 2 > self.leaf_mask {
+            self.grow_leaves(arena).ok_or(MissCause::Sites)?;
+        }
+        let node = node(process, frames).ok_or(MissCause::Sites)?;
+        let site = site(process, node, kind, task, taken.truncated).ok_or(MissCause::Sites)?;
+        let counter = self.make_site(arena, process, site)?;
+        insert_leaf(
+            self.leaves,
+            self.leaf_mask,
+            Leaf { hash: Self::key(taken, kind, task), counter },
+        );
+        self.leaf_count += 1;
+        Ok(counter)
+    }
+
+    fn grow_leaves(&mut self, arena: &mut Arena) -> Option<()> {
+        let (old, entries) = (self.leaves, self.leaf_mask + 1);
+        let larger: *mut Leaf = arena.take(entries * 2 * size_of::<Leaf>())?.cast();
+        for at in 0..entries {
+            // SAFETY: `at` is below the number of entries.
+            let leaf = unsafe { *old.add(at) };
+            if leaf.hash != 0 {
+                insert_leaf(larger, entries * 2 - 1, leaf);
+            }
+        }
+        (self.leaves, self.leaf_mask) = (larger, entries * 2 - 1);
+        // SAFETY: the old table was just replaced.
+        unsafe { arena.give_back(old.cast(), entries * size_of::<Leaf>()) };
+        Some(())
+    }
+
+    fn grow_index(&mut self, arena: &mut Arena) -> Option<()> {
+        let (old, entries) = (self.index, self.index_mask + 1);
+        let larger: *mut *const CounterCells =
+            arena.take(entries * 2 * size_of::<*const CounterCells>())?.cast();
+        for at in 0..entries {
+            // SAFETY: `at` is below the number of entries; an entry is null or a row.
+            if let Some(counter) = unsafe { (*old.add(at)).as_ref() } {
+                insert_index(larger, entries * 2 - 1, counter);
+            }
+        }
+        (self.index, self.index_mask) = (larger, entries * 2 - 1);
+        // SAFETY: the old table was just replaced.
+        unsafe { arena.give_back(old.cast(), entries * size_of::<*const CounterCells>()) };
+        Some(())
+    }
+}
+
+#[inline(always)]
+fn index_start(site: u32) -> usize {
+    (u64::from(site).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
+}
+
+fn insert_leaf(leaves: *mut Leaf, mask: usize, leaf: Leaf) {
+    let mut at = leaf.hash as usize & mask;
+    // SAFETY: the table has `mask + 1` entries, at least half of them empty.
+    unsafe {
+        while (*leaves.add(at)).hash != 0 {
+            at = (at + 1) & mask;
+        }
+        leaves.add(at).write(leaf);
+    }
+}
+
+fn insert_index(index: *mut *const CounterCells, mask: usize, counter: &'static CounterCells) {
+    // ORDERING: relaxed; this thread stored it.
+    let mut at = index_start(counter.site.load(Ordering::Relaxed)) & mask;
+    // SAFETY: the table has `mask + 1` entries, at least half of them null.
+    unsafe {
+        while !(*index.add(at)).is_null() {
+            at = (at + 1) & mask;
+        }
+        index.add(at).write(counter);
+    }
+}
+
+struct AddressKey<'a> {
+    process: &'a Process,
+    address: u64,
+    module: u32,
+    flags: u32,
+}
+
+impl AddressKey<'_> {
+    const MARK: u32 = 1;
+    const INSTRUCTION: u32 = 2;
+
+    fn hash_of(address: u64, module: u32, flags: u32) -> u64 {
+        mix(address, u64::from(module) << 8 | u64::from(flags))
+    }
+
+    fn row(&self, id: u32) -> Option<(u64, u32, u32)> {
+        let row = self.process.writer()?.address(id - 1)?;
+        // ORDERING: relaxed; the trie gave the id with acquire, and rows never change.
+        Some((
+            row.address.load(Ordering::Relaxed),
+            row.module.load(Ordering::Relaxed),
+            row.flags.load(Ordering::Relaxed),
+        ))
+    }
+}
+
+impl Keyed for AddressKey<'_> {
+    fn is(&self, id: u32) -> bool {
+        self.row(id) == Some((self.address, self.module, self.flags))
+    }
+
+    fn hash(&self, id: u32) -> u64 {
+        self.row(id).map_or(0, |(address, module, flags)| Self::hash_of(address, module, flags))
+    }
+
+    fn make(&self) -> Option<u32> {
+        let writer = self.process.writer()?;
+        let row = writer.claim(Table::Addresses, 1)?;
+        let cells = writer.address(row)?;
+        // ORDERING: relaxed, then release on the marker.
+        cells.address.store(self.address, Ordering::Relaxed);
+        cells.module.store(self.module, Ordering::Relaxed);
+        cells.flags.store(self.flags, Ordering::Release);
+        Some(row + 1)
+    }
+}
+
+/// The id of an address in a module (row plus one, 0: none). `None` if there is no room.
+pub fn address(process: &Process, pc: usize, module: u32, instruction: bool) -> Option<u32> {
+    let flags = AddressKey::MARK | if instruction { AddressKey::INSTRUCTION } else { 0 };
+    let key = AddressKey { process, address: pc as u64, module, flags };
+    let hash = AddressKey::hash_of(pc as u64, module, flags);
+    trie::find_or_insert(process.nodes()?, process.address_root()?, hash, &key)
+}
+
+struct NodeKey<'a> {
+    process: &'a Process,
+    word: u64,
+}
+
+impl NodeKey<'_> {
+    fn word_of(&self, id: u32) -> u64 {
+        // ORDERING: relaxed; the trie gave the id with acquire, and rows never change.
+        self.process
+            .writer()
+            .and_then(|writer| writer.node(id - 1))
+            .map_or(0, |row| row.word.load(Ordering::Relaxed))
+    }
+}
+
+impl Keyed for NodeKey<'_> {
+    fn is(&self, id: u32) -> bool {
+        self.word_of(id) == self.word
+    }
+
+    fn hash(&self, id: u32) -> u64 {
+        mix(self.word_of(id), 1)
+    }
+
+    fn make(&self) -> Option<u32> {
+        let writer = self.process.writer()?;
+        let row = writer.claim(Table::Nodes, 1)?;
+        // ORDERING: release; the word is its own marker.
+        writer.node(row)?.word.store(self.word, Ordering::Release);
+        Some(row + 1)
+    }
+}
+
+/// The node of a stack; 0 for the empty one. Frames that have their node already are where the work starts.
+fn node(process: &Process, frames: &mut [Frame]) -> Option<u32> {
+    let known = frames.iter().rposition(|frame| frame.node != 0);
+    let (mut parent, first) = known.map_or((0, 0), |at| (frames[at].node, at + 1));
+    for frame in &mut frames[first..] {
+        let word = u64::from(frame.address) << 32 | u64::from(parent);
+        parent = trie::find_or_insert(
+            process.nodes()?,
+            process.node_root()?,
+            mix(word, 1),
+            &NodeKey { process, word },
+        )?;
+        frame.node = parent;
+    }
+    Some(parent)
+}
+
+struct SiteKey<'a> {
+    process: &'a Process,
+    node: u32,
+    task: u32,
+    kind: u32,
+}
+
+impl SiteKey<'_> {
+    fn hash_of(node: u32, task: u32, kind: u32) -> u64 {
+        mix(u64::from(node) << 32 | u64::from(task), u64::from(kind) + 2)
+    }
+
+    fn row(&self, id: u32) -> Option<(u32, u32, u32)> {
+        let row = self.process.writer()?.site(id - 1)?;
+        // ORDERING: relaxed; the trie gave the id with acquire, and rows never change.
+        Some((
+            row.node.load(Ordering::Relaxed),
+            row.task.load(Ordering::Relaxed),
+            row.kind.load(Ordering::Relaxed),
+        ))
+    }
+}
+
+impl Keyed for SiteKey<'_> {
+    fn is(&self, id: u32) -> bool {
+        self.row(id) == Some((self.node, self.task, self.kind))
+    }
+
+    fn hash(&self, id: u32) -> u64 {
+        self.row(id).map_or(0, |(node, task, kind)| Self::hash_of(node, task, kind))
+    }
+
+    fn make(&self) -> Option<u32> {
+        let writer = self.process.writer()?;
+        let row = writer.claim(Table::Sites, 1)?;
+        let cells = writer.site(row)?;
+        // ORDERING: relaxed, then release on the marker.
+        cells.node.store(self.node, Ordering::Relaxed);
+        cells.task.store(self.task, Ordering::Relaxed);
+        cells.birth.store(self.process.tick(), Ordering::Relaxed);
+        cells.kind.store(self.kind, Ordering::Release);
+        Some(row + 1)
+    }
+}
+
+fn site(process: &Process, node: u32, kind: Kind, task: u32, truncated: bool) -> Option<u32> {
+    let kind = kind as u32 | if truncated { TRUNCATED } else { 0 };
+    let key = SiteKey { process, node, task, kind };
+    trie::find_or_insert(
+        process.nodes()?,
+        process.site_root()?,
+        SiteKey::hash_of(node, task, kind),
+        &key,
+    )
+}

@@ -1,0 +1,527 @@
+//! The walk: from a hook's entry to the whole stack, reusing what has not changed since this thread's last walk.
+//!
+//! Stepping out of a frame is a function of its state (pc, sp, and rbp where an outer frame still uses it), of the
+//! rules, and of the stack slots that it reads. So the outer part of the last stack may be taken over, exactly, if
+//!
+//! 1. the fresh walk arrives at the state of a cached frame: the same sp and pc, and the same rbp if some outer
+//!    frame uses rbp before another reloads it (`needs_rbp`);
+//! 2. every slot that was read when stepping out of that frame and of all older ones still holds its value: the
+//!    return addresses, and the saved rbp where it matters. The frame's own slots count, not only older ones';
+//! 3. the rules are the same: no module was unloaded since (`generation`);
+//! 4. the slots can be read: they lie between the current sp and the end of the thread's own stack.
+//!
+//! How the stack came to be what it is (longjmp, exceptions, alloca, tail calls) does not matter. Stopping early,
+//! at the first frame that looks the same, would not be sound: returning and calling again through the same sites
+//! writes the same bytes below while an outer frame may differ. So all slots are compared, from the outside in, and
+//! where one differs the frames outside it stay good.
+//!
+//! Stacks that are not the thread's own (coroutines, alternate signal stacks) are walked plainly and not kept.
+
+use crate::arch::Entry;
+use crate::arena::Arena;
+use crate::process::Process;
+use crate::rule::{Found, Rule, RuleView, Shape};
+use crate::trie::mix;
+use crate::{cfi, module, site, slow};
+use core::sync::atomic::Ordering;
+use memscope_region::MissCause;
+
+/// Frames that there is room for at first.
+const FIRST_DEPTH: usize = 64;
+
+/// The deepest stack that is recorded; deeper ones are cut at the outer end and counted as truncated.
+pub const MAX_DEPTH: usize = 1 << 18;
+
+/// Hash of the empty stack.
+const SEED: u64 = 0x6d65_6d73_636f_7065;
+/// Hash of the empty stack when what follows is truncated: such a stack is never taken for a whole one.
+const TRUNCATED_SEED: u64 = 0x7472_756e_6361_7465;
+
+/// A frame of the last stack. Frames are kept from the outermost in.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Frame {
+    sp: usize,
+    pc: usize,
+    rbp: usize,
+    /// Hash of the stack up to and with this frame.
+    hash: u64,
+    /// Id of the return address.
+    pub address: u32,
+    /// Id of the stack's node, 0 if it was not needed yet.
+    pub node: u32,
+    /// End of this frame's checks.
+    checks_end: u32,
+    needs_rbp: bool,
+}
+
+/// A slot and what it must hold for the frames inside it to be taken over.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Check {
+    slot: usize,
+    value: usize,
+}
+
+/// A frame of the walk under way, innermost first.
+#[derive(Clone, Copy, Debug)]
+struct Fresh {
+    sp: usize,
+    pc: usize,
+    rbp: usize,
+    found: Found,
+}
+
+/// Checks that one frame can have: return address, saved rbp, the word that holds the CFA.
+const CHECKS_PER_FRAME: usize = 3;
+
+/// A stretch of stack memory that may be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// The lowest address.
+    pub low: usize,
+    /// One past the highest.
+    pub high: usize,
+}
+
+impl Bounds {
+    /// Whether the address lies within.
+    #[inline(always)]
+    pub fn contains(self, address: usize) -> bool {
+        address.wrapping_sub(self.low) < self.high.wrapping_sub(self.low)
+    }
+}
+
+/// The stack that a walk has taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// Identifies the stack: equal hashes are taken for equal stacks (64 bits, well mixed).
+    pub hash: u64,
+    /// Whether the walk ended before the outermost frame.
+    pub truncated: bool,
+    /// Whether the stack is not the thread's own.
+    pub foreign: bool,
+    /// Whether it took the slow path.
+    pub slow: bool,
+}
+
+/// Why the fresh part of a walk ended.
+enum End {
+    /// At a cached frame: this many of the cached frames are good.
+    Joined(usize),
+    /// At the outermost frame.
+    Outermost,
+    /// At a return address of zero, in this slot.
+    Zero(usize),
+    /// It could not go on.
+    Truncated,
+    /// A frame needs more registers.
+    Slow,
+    /// An address could not be given an id.
+    Full,
+}
+
+/// One thread's last stack, and room for the next.
+#[derive(Debug)]
+pub struct Walker {
+    frames: *mut Frame,
+    checks: *mut Check,
+    fresh: *mut Fresh,
+    capacity: usize,
+    /// Frames that may be taken over.
+    reusable: usize,
+    /// Frames of the last stack taken.
+    depth: usize,
+    generation: u32,
+    rules: RuleView,
+    own: Bounds,
+    foreign: Bounds,
+}
+
+impl Walker {
+    /// A walker for a thread with this stack. `None` if there is no memory.
+    pub fn new(arena: &mut Arena, process: &Process, own: Bounds) -> Option<Self> {
+        let mut walker = Self {
+            frames: core::ptr::null_mut(),
+            checks: core::ptr::null_mut(),
+            fresh: core::ptr::null_mut(),
+            capacity: 0,
+            reusable: 0,
+            depth: 0,
+            generation: 0,
+            rules: RuleView::none(),
+            own,
+            foreign: Bounds::default(),
+        };
+        walker.grow(arena)?;
+        walker.refresh(process);
+        Some(walker)
+    }
+
+    /// Begins anew for another thread.
+    pub fn restart(&mut self, own: Bounds) {
+        (self.reusable, self.depth, self.own, self.foreign) = (0, 0, own, Bounds::default());
+    }
+
+    /// The frames of the last stack taken, from the outermost in.
+    pub fn frames(&mut self) -> &mut [Frame] {
+        // SAFETY: `depth` never exceeds the capacity, and frames below it are written.
+        unsafe { core::slice::from_raw_parts_mut(self.frames, self.depth) }
+    }
+
+    /// Doubles the room. The frames and checks stay.
+    #[cold]
+    fn grow(&mut self, arena: &mut Arena) -> Option<()> {
+        let capacity = if self.capacity == 0 { FIRST_DEPTH } else { self.capacity * 2 };
+        if capacity > MAX_DEPTH {
+            return None;
+        }
+        let sizes = |capacity: usize| {
+            (
+                capacity * size_of::<Frame>(),
+                capacity * CHECKS_PER_FRAME * size_of::<Check>(),
+                capacity * size_of::<Fresh>(),
+            )
+        };
+        let (frames, checks, fresh) = sizes(capacity);
+        let place = arena.take(frames + checks + fresh)?;
+        let (old, new_checks, new_fresh) =
+            (self.frames, place.wrapping_add(frames), place.wrapping_add(frames + checks));
+        if !old.is_null() {
+            let (old_frames, old_checks, old_fresh) = sizes(self.capacity);
+            // SAFETY: each part is copied to a larger one; then nobody uses the old piece.
+            unsafe {
+                place.copy_from_nonoverlapping(self.frames.cast(), old_frames);
+                new_checks.copy_from_nonoverlapping(self.checks.cast(), old_checks);
+                new_fresh.copy_from_nonoverlapping(self.fresh.cast(), old_fresh);
+                arena.give_back(old.cast(), old_frames + old_checks + old_fresh);
+            }
+        }
+        (self.frames, self.checks, self.fresh) =
+            (place.cast(), new_checks.cast(), new_fresh.cast());
+        self.capacity = capacity;
+        Some(())
+    }
+
+    /// Takes over the present rules; a cached stack from before an unloading is dropped.
+    #[cold]
+    fn refresh(&mut self, process: &Process) {
+        // ORDERING: acquire pairs with the release after the unloaded module's rules were forgotten.
+        self.generation = process.generation.load(Ordering::Acquire);
+        self.rules = process.rules();
+        self.reusable = 0;
+    }
+
+    /// Takes the stack of the caller that entered at `entry`.
+    ///
+    /// # Safety
+    /// `entry` is of a hook that this thread is in.
+    #[inline]
+    pub unsafe fn take(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        entry: Entry,
+    ) -> Result<Taken, MissCause> {
+        // ORDERING: relaxed; unloading while another thread runs in the module is the program's own race, and a
+        // thread that unloads sees its own store.
+        if process.generation.load(Ordering::Relaxed) != self.generation {
+            self.refresh(process);
+        }
+        let mut bounds = self.own;
+        let foreign = !bounds.contains(entry.sp);
+        if foreign {
+            bounds = self.foreign_bounds(entry.sp);
+            self.reusable = 0;
+        }
+        let mut count = 0;
+        // SAFETY: the caller's promise.
+        let end = unsafe { self.walk(arena, process, entry, bounds.high, &mut count) };
+        let (joined, seed, reusable, zero) = match end {
+            End::Joined(joined) => (joined, SEED, true, 0),
+            End::Outermost => (0, SEED, true, 0),
+            End::Zero(slot) => (0, SEED, true, slot),
+            End::Truncated => (0, TRUNCATED_SEED, false, 0),
+            // SAFETY: the caller's promise.
+            End::Slow => {
+                return unsafe { self.take_slowly(arena, process, entry, foreign, bounds) };
+            }
+            End::Full => return Err(MissCause::Sites),
+        };
+        while joined + count > self.capacity {
+            if self.grow(arena).is_none() {
+                // Deeper than may be: keep the innermost frames.
+                self.reusable = 0;
+                let kept = count.min(self.capacity);
+                let hash = self.commit(0, kept, TRUNCATED_SEED, 0);
+                return Ok(Taken { hash, truncated: true, foreign, slow: false });
+            }
+        }
+        let hash = self.commit(joined, count, seed, zero);
+        self.reusable = if reusable && !foreign { self.depth } else { 0 };
+        Ok(Taken { hash, truncated: matches!(end, End::Truncated), foreign, slow: false })
+    }
+
+    /// Walks outwards until a cached frame is met or the stack ends. Fresh frames go into `fresh[..count]`.
+    ///
+    /// # Safety
+    /// As for [`Walker::take`]; memory from the entry's sp to `high` can be read.
+    #[inline(always)]
+    unsafe fn walk(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        entry: Entry,
+        high: usize,
+        count: &mut usize,
+    ) -> End {
+        let word = |address: usize| {
+            // SAFETY: every address passed was checked to lie between the entry's sp and `high`, a word below it.
+            unsafe { *(address as *const usize) }
+        };
+        let (mut pc, mut sp, mut rbp) = (word(entry.sp), entry.sp + 8, entry.rbp);
+        let mut cached = self.reusable;
+        loop {
+            // SAFETY: `cached` is at most `reusable`, which is at most the capacity.
+            while cached > 0 && unsafe { (*self.frames.add(cached - 1)).sp } < sp {
+                cached -= 1;
+            }
+            if cached > 0 {
+                // SAFETY: as above.
+                let frame = unsafe { &*self.frames.add(cached - 1) };
+                if frame.sp == sp && frame.pc == pc && (!frame.needs_rbp || frame.rbp == rbp) {
+                    match self.first_changed(frame.checks_end as usize) {
+                        None => return End::Joined(cached),
+                        Some(check) => cached = self.frame_of_check(check, cached),
+                    }
+                }
+            }
+            // SAFETY: the view is of a table since `new`.
+            let found = match unsafe { self.rules.find(pc) } {
+                Some(found) => found,
+                None => match self.find_slowly(process, pc) {
+                    Some(found) => found,
+                    None => return End::Full,
+                },
+            };
+            if *count == self.capacity && self.grow(arena).is_none() {
+                return End::Truncated;
+            }
+            // SAFETY: `count` is below the capacity.
+            unsafe { self.fresh.add(*count).write(Fresh { sp, pc, rbp, found }) };
+            *count += 1;
+            let rule = found.rule;
+            let cfa = match rule.shape() {
+                Shape::Rsp => sp.wrapping_add(rule.cfa_offset()),
+                Shape::Rbp => rbp.wrapping_add(rule.cfa_offset()),
+                Shape::RbpIndirect => {
+                    let slot = rbp.wrapping_sub(rule.cfa_offset());
+                    if slot < sp || rbp > high - 8 || rbp % 8 != 0 {
+                        return End::Truncated;
+                    }
+                    word(slot)
+                }
+                Shape::End => return End::Outermost,
+                Shape::Slow => return End::Slow,
+                Shape::Unknown => return End::Truncated,
+            };
+            // The stack grows downwards: a caller's frame lies above, in the same stack.
+            if cfa <= sp || cfa > high || cfa % 8 != 0 {
+                return End::Truncated;
+            }
+            if rule.loads_rbp() {
+                let slot =
+                    if rule.shape() == Shape::RbpIndirect { rbp } else { cfa - rule.rbp_below() };
+                if slot < sp {
+                    return End::Truncated;
+                }
+                rbp = word(slot);
+            }
+            pc = word(cfa - 8);
+            sp = cfa;
+            if pc == 0 {
+                return End::Zero(cfa - 8);
+            }
+        }
+    }
+
+    /// Whether the slots of the outermost `end` checks still hold their values: the first that does not.
+    #[inline(always)]
+    fn first_changed(&self, end: usize) -> Option<usize> {
+        let checks = self.checks;
+        let changed = |i: usize| {
+            // SAFETY: `i` is below the number of checks written. The slot lies between the current sp and the end of
+            // the stack: its frame is outside a frame that was just met.
+            unsafe {
+                let check = &*checks.add(i);
+                *(check.slot as *const usize) ^ check.value
+            }
+        };
+        let mut i = 0;
+        // Eight independent loads for each branch: the cost is that of the loads.
+        while i + 8 <= end {
+            let mut difference = 0;
+            for k in 0..8 {
+                difference |= changed(i + k);
+            }
+            if difference != 0 {
+                break;
+            }
+            i += 8;
+        }
+        while i < end {
+            if changed(i) != 0 {
+                return Some(i);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// The number of frames outside the one that this check belongs to.
+    #[cold]
+    fn frame_of_check(&self, check: usize, below: usize) -> usize {
+        // SAFETY: `below` is at most `reusable`.
+        let frames = unsafe { core::slice::from_raw_parts(self.frames, below) };
+        frames.partition_point(|frame| frame.checks_end as usize <= check)
+    }
+
+    /// Puts the fresh frames onto the first `joined` cached ones; returns the stack's hash.
+    #[inline(always)]
+    fn commit(&mut self, joined: usize, count: usize, seed: u64, zero: usize) -> u64 {
+        let (mut hash, mut needs_rbp, mut checks) = (seed, false, 0);
+        let (mut outer_sp, mut outer_pc, mut outer_rbp) = (0, 0, 0);
+        if joined > 0 {
+            // SAFETY: `joined` frames are there.
+            let frame = unsafe { &*self.frames.add(joined - 1) };
+            (hash, needs_rbp, checks) = (frame.hash, frame.needs_rbp, frame.checks_end as usize);
+            (outer_sp, outer_pc, outer_rbp) = (frame.sp, frame.pc, frame.rbp);
+        } else if zero != 0 {
+            (outer_sp, outer_pc) = (zero + 8, 0);
+        }
+        let mut at = joined;
+        for i in (0..count).rev() {
+            // SAFETY: `count` fresh frames were written, and the caller saw to the capacity.
+            let Fresh { sp, pc, rbp, found } = unsafe { *self.fresh.add(i) };
+            let rule = found.rule;
+            let mut check = |slot: usize, value: usize| {
+                // SAFETY: there is room for three checks a frame.
+                unsafe { self.checks.add(checks).write(Check { slot, value }) };
+                checks += 1;
+            };
+            if outer_sp != 0 {
+                check(outer_sp - 8, outer_pc);
+                if rule.shape() == Shape::RbpIndirect {
+                    check(rbp - rule.cfa_offset(), outer_sp);
+                    if needs_rbp {
+                        check(rbp, outer_rbp);
+                    }
+                } else if needs_rbp && rule.loads_rbp() {
+                    check(outer_sp - rule.rbp_below(), outer_rbp);
+                }
+            }
+            needs_rbp = rule.uses_rbp() || (needs_rbp && !rule.loads_rbp());
+            hash = mix(hash, u64::from(found.address));
+            let frame = Frame {
+                sp,
+                pc,
+                rbp,
+                hash,
+                address: found.address,
+                node: 0,
+                checks_end: checks as u32,
+                needs_rbp,
+            };
+            // SAFETY: as above.
+            unsafe { self.frames.add(at).write(frame) };
+            at += 1;
+            (outer_sp, outer_pc, outer_rbp) = (sp, pc, rbp);
+        }
+        self.depth = at;
+        hash
+    }
+
+    /// The rule of an address that the table does not have yet.
+    #[cold]
+    fn find_slowly(&mut self, process: &Process, pc: usize) -> Option<Found> {
+        // Another thread may have put a larger table in place, or the address into it.
+        self.rules = process.rules();
+        // SAFETY: the view is of a table.
+        if let Some(found) = unsafe { self.rules.find(pc) } {
+            return Some(found);
+        }
+        let Some(object) = module::find(pc.wrapping_sub(1)) else {
+            // Code that no module covers may be gone or another's tomorrow: its rule is not kept.
+            let address = site::address(process, pc, 0, false)?;
+            return Some(Found { rule: Rule::plain(Shape::Unknown), address });
+        };
+        let module = process.modules()?.row_of(process, &object);
+        let found = Found {
+            rule: cfi::rule(&object, pc - 1),
+            address: site::address(process, pc, module, false)?,
+        };
+        process.add_rule(pc, found);
+        Some(found)
+    }
+
+    /// The bounds of the stack that `sp` lies on, which is not the thread's own.
+    #[cold]
+    fn foreign_bounds(&mut self, sp: usize) -> Bounds {
+        if !self.foreign.contains(sp) {
+            self.foreign =
+                crate::thread::mapping_of(sp).unwrap_or(Bounds { low: sp, high: sp + 8 });
+        }
+        self.foreign
+    }
+
+    /// Walks with all registers, from the entry on.
+    ///
+    /// # Safety
+    /// As for [`Walker::take`].
+    #[cold]
+    unsafe fn take_slowly(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        entry: Entry,
+        foreign: bool,
+        bounds: Bounds,
+    ) -> Result<Taken, MissCause> {
+        self.reusable = 0;
+        let memory = slow::Stacks { first: bounds, second: self.own };
+        // SAFETY: the caller's promise.
+        let mut walk = unsafe { slow::Walk::begin(entry, memory) };
+        let (mut count, mut truncated) = (0, false);
+        loop {
+            match walk.outwards() {
+                slow::Next::Frame { pc, interrupted } => {
+                    if count == self.capacity && self.grow(arena).is_none() {
+                        truncated = true;
+                        break;
+                    }
+                    let address = if interrupted {
+                        let module = module::find(pc)
+                            .and_then(|object| Some(process.modules()?.row_of(process, &object)));
+                        site::address(process, pc, module.unwrap_or(0), true)
+                    } else {
+                        // SAFETY: the view is of a table.
+                        let found = unsafe { self.rules.find(pc) };
+                        found.or_else(|| self.find_slowly(process, pc)).map(|found| found.address)
+                    };
+                    let address = address.ok_or(MissCause::Sites)?;
+                    let found = Found { rule: Rule::plain(Shape::Slow), address };
+                    // SAFETY: `count` is below the capacity.
+                    unsafe { self.fresh.add(count).write(Fresh { sp: 0, pc, rbp: 0, found }) };
+                    count += 1;
+                }
+                slow::Next::End => break,
+                slow::Next::Lost => {
+                    truncated = true;
+                    break;
+                }
+            }
+        }
+        let hash = self.commit(0, count, if truncated { TRUNCATED_SEED } else { SEED }, 0);
+        Ok(Taken { hash, truncated, foreign, slow: true })
+    }
+}

@@ -1,0 +1,295 @@
+//! What belongs to one thread, and the guard that proves that its hook was not re-entered.
+//!
+//! A thread's state is found through one thread-local word. It is never freed: when a thread has died, the next
+//! thread whose control block lies at the same address takes the state over (there is no destructor to run), and the
+//! dead one's row is closed with its own totals.
+
+use crate::arch;
+use crate::arena::Arena;
+use crate::process::{PROCESS, Process};
+use crate::site::Sites;
+use crate::stack::{Bounds, Walker};
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence};
+use memscope_region::row::{MissCause, ThreadCells};
+use memscope_region::{Table, sys};
+
+/// A thread's state.
+#[derive(Debug)]
+pub struct Thread {
+    /// Not 0 while a hook of this thread records.
+    busy: AtomicU32,
+    /// The thread's row.
+    row: AtomicPtr<ThreadCells>,
+    /// The thread pointer of the thread that it belongs to.
+    pointer: AtomicUsize,
+    /// The next in [`Process::threads`].
+    pub next: AtomicPtr<Thread>,
+    state: UnsafeCell<State>,
+}
+
+// SAFETY: the state is reached through a guard only, which the owning thread alone can take.
+unsafe impl Sync for Thread {}
+
+/// What a hook works on while it holds the guard.
+#[derive(Debug)]
+pub struct State {
+    /// Memory.
+    pub arena: Arena,
+    /// The last stack.
+    pub walker: Walker,
+    /// The ways to counter rows.
+    pub sites: Sites,
+    /// The block allocated last, for telling temporary ones; 0 if it is freed.
+    pub last_block: usize,
+    /// How often the name was looked up.
+    name_looks: u32,
+}
+
+/// Proof that this thread's hook runs un-reentered. Given back when dropped.
+#[derive(Debug)]
+pub struct Guard {
+    thread: &'static Thread,
+}
+
+/// Looks at the thread's name so often, at new stacks: a thread names itself soon after it starts.
+const NAME_LOOKS: u32 = 32;
+
+impl Guard {
+    /// Takes the guard of the calling thread. `None`: the event is not to be recorded, and is counted where it must be.
+    #[inline(always)]
+    pub fn take(start: impl Fn()) -> Option<Guard> {
+        let thread = arch::thread_word() as *const Thread;
+        if thread.is_null() || !PROCESS.is_on() {
+            return Self::take_cold(start);
+        }
+        // SAFETY: the word is 0 or what `register` put there, which lives for ever.
+        Self::enter(unsafe { &*thread })
+    }
+
+    /// Takes the guard of a thread's state, unless its hook is being re-entered.
+    #[inline(always)]
+    fn enter(thread: &'static Thread) -> Option<Guard> {
+        // ORDERING: relaxed with compiler fences: the flag is for signal handlers on this very thread.
+        if thread.busy.load(Ordering::Relaxed) != 0 {
+            thread.note_reentered();
+            return None;
+        }
+        thread.busy.store(1, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        Some(Guard { thread })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_cold(start: impl Fn()) -> Option<Guard> {
+        use crate::process::{BLANK, ON, STARTING};
+        if PROCESS.state() == BLANK {
+            start();
+        }
+        match PROCESS.state() {
+            ON => {}
+            STARTING => {
+                PROCESS.note_early_event();
+                return None;
+            }
+            _ => return None,
+        }
+        // SAFETY: as in `take`.
+        let thread = match unsafe { (arch::thread_word() as *const Thread).as_ref() } {
+            Some(thread) => thread,
+            None => match register(&PROCESS) {
+                Ok(thread) => thread,
+                Err(cause) => {
+                    PROCESS.note_unthreaded_miss(cause);
+                    return None;
+                }
+            },
+        };
+        arch::set_thread_word(core::ptr::from_ref(thread) as usize);
+        Self::enter(thread)
+    }
+
+    /// The thread's row.
+    #[inline(always)]
+    pub fn row(&self) -> &'static ThreadCells {
+        // SAFETY: set by `register` to a row that is mapped for ever.
+        // ORDERING: relaxed; this thread stored it.
+        unsafe { &*self.thread.row.load(Ordering::Relaxed) }
+    }
+
+    /// The thread's state.
+    #[inline(always)]
+    pub fn state(&mut self) -> &mut State {
+        // SAFETY: the guard is the only way here, there is one at a time (`busy`), and it is borrowed.
+        unsafe { &mut *self.thread.state.get() }
+    }
+
+    /// Counts a miss.
+    #[cold]
+    pub fn miss(&self, cause: MissCause) {
+        let misses = &self.row().misses[cause as usize];
+        // ORDERING: relaxed; one writer (but for `Reentered`, which is not counted here).
+        misses.store(misses.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Takes the thread's name from the kernel, the first few times that it is asked to.
+    #[cold]
+    pub fn look_at_name(&mut self) {
+        let row = self.row();
+        let state = self.state();
+        if state.name_looks < NAME_LOOKS {
+            state.name_looks += 1;
+            store_name(row);
+        }
+    }
+}
+
+impl Drop for Guard {
+    #[inline(always)]
+    fn drop(&mut self) {
+        compiler_fence(Ordering::SeqCst);
+        // ORDERING: relaxed with a compiler fence, as in `take`.
+        self.thread.busy.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Thread {
+    /// Counts an event in a signal handler that interrupted a hook. It is an attempt as well; the reader adds it, for
+    /// the counter of attempts may be half-way through its own update.
+    #[cold]
+    #[inline(never)]
+    fn note_reentered(&self) {
+        // SAFETY: as in `Guard::row`.
+        let row = unsafe { &*self.row.load(Ordering::Relaxed) };
+        // ORDERING: relaxed; one instruction, so a signal on this thread cannot split it.
+        row.misses[MissCause::Reentered as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Gives the calling thread a state and a row.
+fn register(process: &Process) -> Result<&'static Thread, MissCause> {
+    let writer = process.writer().ok_or(MissCause::NotReady)?;
+    process.fold_early_events(writer.header());
+    let pointer = arch::thread_pointer();
+    // ORDERING: acquire, so that a state is seen as it was made.
+    let mut next = process.threads.load(Ordering::Acquire);
+    // SAFETY: states live for ever.
+    while let Some(thread) = unsafe { next.as_ref() } {
+        // ORDERING: relaxed; a thread whose control block is where ours is has ended.
+        if thread.pointer.load(Ordering::Relaxed) == pointer {
+            take_over(writer, thread);
+            return Ok(thread);
+        }
+        next = thread.next.load(Ordering::Relaxed);
+    }
+    let mut arena = Arena::new();
+    let make = |arena: &mut Arena| {
+        let walker = Walker::new(arena, process, own_stack(pointer))?;
+        let sites = Sites::new(arena)?;
+        Some((walker, sites))
+    };
+    let place: *mut Thread = arena.take(size_of::<Thread>()).ok_or(MissCause::Threads)?.cast();
+    let (walker, sites) = make(&mut arena).ok_or(MissCause::Threads)?;
+    let row = writer
+        .claim(Table::Threads, 1)
+        .and_then(|row| writer.thread(row))
+        .ok_or(MissCause::Threads)?;
+    open_row(row, pointer);
+    // SAFETY: fresh memory of the right size, aligned to a cache line.
+    let thread = unsafe {
+        place.write(Thread {
+            busy: AtomicU32::new(0),
+            row: AtomicPtr::new(core::ptr::from_ref(row).cast_mut()),
+            pointer: AtomicUsize::new(pointer),
+            next: AtomicPtr::new(core::ptr::null_mut()),
+            state: UnsafeCell::new(State { arena, walker, sites, last_block: 0, name_looks: 0 }),
+        });
+        &*place
+    };
+    // ORDERING: release publishes the state; a lost race only means to try again.
+    let mut head = process.threads.load(Ordering::Relaxed);
+    loop {
+        thread.next.store(head, Ordering::Relaxed);
+        match process.threads.compare_exchange_weak(
+            head,
+            place,
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => return Ok(thread),
+            Err(now) => head = now,
+        }
+    }
+}
+
+/// Gives a dead thread's state to the calling thread, under a row of its own if there is one left.
+fn take_over(writer: &memscope_region::writer::Writer, thread: &'static Thread) {
+    // SAFETY: the row that the dead thread had.
+    // ORDERING: relaxed; the caller is the only one to touch this state now.
+    let old = unsafe { &*thread.row.load(Ordering::Relaxed) };
+    if let Some(row) = writer.claim(Table::Threads, 1).and_then(|row| writer.thread(row)) {
+        open_row(row, thread.pointer.load(Ordering::Relaxed));
+        // What the dead thread had not yet added to the process's live bytes is added now.
+        let rest = old.unflushed_bytes.swap(0, Ordering::Relaxed);
+        writer.header().live_bytes.fetch_add(rest, Ordering::Relaxed);
+        old.state.store(2, Ordering::Relaxed);
+        thread.row.store(core::ptr::from_ref(row).cast_mut(), Ordering::Relaxed);
+    }
+    // SAFETY: the owner is dead and the caller takes its place; no guard is out.
+    let state = unsafe { &mut *thread.state.get() };
+    state.walker.restart(own_stack(thread.pointer.load(Ordering::Relaxed)));
+    state.last_block = 0;
+    state.name_looks = 0;
+    thread.busy.store(0, Ordering::Relaxed);
+}
+
+fn open_row(row: &ThreadCells, pointer: usize) {
+    // ORDERING: relaxed, then release on the marker.
+    row.tid.store(sys::tid(), Ordering::Relaxed);
+    row.thread_pointer.store(pointer as u64, Ordering::Relaxed);
+    row.birth.store(PROCESS.tick(), Ordering::Relaxed);
+    store_name(row);
+    row.state.store(1, Ordering::Release);
+}
+
+fn store_name(row: &ThreadCells) {
+    let mut name = [0u8; 16];
+    sys::thread_name(&mut name);
+    for (cell, word) in row.name.iter().zip(name.chunks_exact(8)) {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        // ORDERING: relaxed; a reader may see half of an old name, which harms nothing.
+        cell.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+    }
+}
+
+unsafe extern "C" {
+    /// Where the main thread's stack began, set by the loader.
+    #[link_name = "__libc_stack_end"]
+    static STACK_END: *const c_void;
+}
+
+/// The calling thread's own stack. The C library puts a thread's control block at the top of its stack, in the
+/// same mapping; the main thread's stack ends where the loader says and may grow down to its limit.
+fn own_stack(pointer: usize) -> Bounds {
+    if sys::pid() == sys::tid() {
+        // SAFETY: set before any code of ours runs.
+        let high = unsafe { STACK_END } as usize;
+        let limit = sys::stack_limit().min(1 << 36) as usize;
+        return Bounds { low: high.saturating_sub(limit), high };
+    }
+    let low = mapping_of(pointer).map_or(0, |mapping| mapping.low);
+    if low == 0 {
+        // No /proc here: the usual size of a thread's stack, a little less.
+        return Bounds { low: pointer.saturating_sub(2 << 20), high: pointer };
+    }
+    Bounds { low, high: pointer }
+}
+
+/// The mapping that covers an address, asked of the kernel. `None` if it cannot be told.
+#[cold]
+pub fn mapping_of(address: usize) -> Option<Bounds> {
+    sys::mapping_of(address).map(|(low, high)| Bounds { low, high })
+}

@@ -1,0 +1,152 @@
+//! The start: at the first event, or in the constructor, the region is made and handed to the supervisor; in the
+//! constructor the program's environment is made what it would be without us.
+//!
+//! The first event may come before any constructor, and before the C library's `environ` is set. The kernel put the
+//! environment on the stack before it started the loader, and the loader says where: that is read.
+
+use crate::host;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use memscope_capture::process::{Options, PROCESS};
+use memscope_region::hello::{Hello, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE};
+use memscope_region::table::{REGION_BYTES, Table};
+use memscope_region::{header, sys};
+
+unsafe extern "C" {
+    /// Where the process's arguments lie: argc, argv, null, environment, null.
+    #[link_name = "__libc_stack_end"]
+    static STACK_END: *const *const c_char;
+}
+
+/// Longest abstract socket name.
+const NAME_BYTES: usize = 107;
+
+/// Starts recording, if `memscope run` is there to receive the region.
+#[cold]
+#[inline(never)]
+pub(crate) fn start() {
+    if !PROCESS.claim_start() {
+        return;
+    }
+    if make_region().is_none() {
+        PROCESS.give_up();
+    }
+}
+
+fn make_region() -> Option<()> {
+    host::resolve();
+    // SAFETY: the kernel laid out the environment above argv, which ends with a null.
+    let environment = unsafe { STACK_END.add(*STACK_END.cast::<usize>() + 2) };
+    let name = variable(environment, SOCKET_VARIABLE)?.to_bytes();
+    if name.len() > NAME_BYTES || sys::file_limit() < REGION_BYTES {
+        return None;
+    }
+    let socket = sys::connect_abstract(name).ok()?;
+    let sent = (|| {
+        let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
+        // One chunk of text is the longest command line that is kept.
+        let bytes = Table::Text.rows_per_chunk() as usize;
+        let buffer = sys::map_private(bytes).ok()?;
+        // SAFETY: the mapping was just made, zeroed.
+        let buffer_bytes = unsafe { core::slice::from_raw_parts_mut(buffer, bytes) };
+        let length = read_whole(c"/proc/self/cmdline", buffer_bytes);
+        let mut path = [0u8; 4096];
+        let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
+        let options = Options {
+            fd,
+            granule_shift: if host::is_libc() { 5 } else { 4 },
+            command: &buffer_bytes[..length],
+            exe: &path[..path_length],
+        };
+        let started = PROCESS.start(&options);
+        // SAFETY: nothing refers to the buffer any more.
+        unsafe { sys::unmap(buffer, bytes) };
+        let hello = Hello { pid: sys::pid(), version: header::VERSION };
+        let sent = started.and_then(|()| sys::send_with_descriptor(socket, &hello.encode(), fd));
+        sys::close(fd);
+        sent.ok()
+    })();
+    sys::close(socket);
+    sent
+}
+
+/// Reads a file from its start; returns how much of the buffer it filled.
+fn read_whole(path: &CStr, buffer: &mut [u8]) -> usize {
+    let Ok(fd) = sys::open(path) else { return 0 };
+    let mut length = 0;
+    while length < buffer.len() {
+        match sys::read(fd, &mut buffer[length..]) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => length += count,
+        }
+    }
+    sys::close(fd);
+    length
+}
+
+/// The entry's value if it is of the variable `name`.
+fn value<'a>(entry: *const c_char, name: &str) -> Option<&'a CStr> {
+    // SAFETY: entries of an environment are C strings that live as long as the process, as far as we are concerned.
+    let bytes = unsafe { CStr::from_ptr(entry) }.to_bytes_with_nul();
+    let rest = bytes.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    CStr::from_bytes_with_nul(rest).ok()
+}
+
+fn variable<'a>(mut environment: *const *const c_char, name: &str) -> Option<&'a CStr> {
+    // SAFETY: the array ends with a null.
+    unsafe {
+        while !(*environment).is_null() {
+            if let Some(value) = value(*environment, name) {
+                return Some(value);
+            }
+            environment = environment.add(1);
+        }
+    }
+    None
+}
+
+/// Makes the environment what the user gave: our variables go, LD_PRELOAD becomes the user's own or goes.
+///
+/// # Safety
+/// `environment` is the process's, nobody else uses it yet.
+unsafe fn restore_environment(environment: *mut *mut c_char) {
+    let user = variable(environment.cast_const().cast(), USER_PRELOAD_VARIABLE);
+    let (mut from, mut to) = (environment, environment);
+    // SAFETY: both go along the array, which ends with a null; `to` is never beyond `from`.
+    unsafe {
+        while !(*from).is_null() {
+            let entry = *from;
+            from = from.add(1);
+            if CStr::from_ptr(entry).to_bytes().starts_with(b"MEMSCOPE_") {
+                continue;
+            }
+            if let Some(preload) = value(entry, "LD_PRELOAD") {
+                let Some(user) = user.map(CStr::to_bytes_with_nul) else { continue };
+                // Ours stands before the user's, so theirs fits where both were.
+                if user.len() <= preload.to_bytes_with_nul().len() {
+                    let place = entry.add("LD_PRELOAD=".len());
+                    core::ptr::copy(user.as_ptr().cast(), place, user.len());
+                }
+            }
+            *to = entry;
+            to = to.add(1);
+        }
+        *to = core::ptr::null_mut();
+    }
+}
+
+/// The constructor: the loader passes the arguments and the environment.
+unsafe extern "C" fn construct(
+    _argc: c_int,
+    _argv: *const *const c_char,
+    environment: *mut *mut c_char,
+) {
+    start();
+    // SAFETY: constructors run before main, on the only thread.
+    unsafe { restore_environment(environment) };
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCT: unsafe extern "C" fn(c_int, *const *const c_char, *mut *mut c_char) = construct;
+
+const _: () = assert!(size_of::<*const c_void>() == 8);

@@ -1,0 +1,195 @@
+//! The hooked symbols.
+//!
+//! A stub notes the state at entry (rsp, and rbp, which is still the caller's) behind the C arguments and jumps to
+//! its body, so that the walk begins at the caller: no frame of ours is ever on it.
+
+use crate::host::{self, Behind, Next};
+use core::arch::naked_asm;
+use core::ffi::{c_int, c_void};
+use memscope_capture::arch::Entry;
+use memscope_capture::hooks::{self, Block};
+use memscope_capture::process::PROCESS;
+
+/// Each hooked symbol with the registers that its C arguments leave free for the entry, and its body.
+macro_rules! hook {
+    ($($(#[$doc:meta])* $name:ident, $sp:literal, $rbp:literal => $body:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[unsafe(naked)]
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn $name() {
+                naked_asm!(
+                    concat!("mov ", $sp, ", rsp"),
+                    concat!("mov ", $rbp, ", rbp"),
+                    "jmp {body}",
+                    body = sym $body,
+                )
+            }
+        )*
+    };
+}
+
+hook! {
+    malloc, "rsi", "rdx" => malloc_body;
+    calloc, "rdx", "rcx" => calloc_body;
+    realloc, "rdx", "rcx" => realloc_body;
+    reallocarray, "rcx", "r8" => reallocarray_body;
+    posix_memalign, "rcx", "r8" => posix_memalign_body;
+    aligned_alloc, "rdx", "rcx" => aligned_alloc_body;
+    memalign, "rdx", "rcx" => memalign_body;
+    valloc, "rsi", "rdx" => valloc_body;
+    pvalloc, "rsi", "rdx" => pvalloc_body;
+}
+
+unsafe extern "C" fn malloc_body(size: usize, sp: usize, rbp: usize) -> Block {
+    // SAFETY: called by the stub only, with the state at its entry; likewise below.
+    unsafe { hooks::malloc::<Behind>(size, Entry { sp, rbp }) }
+}
+
+unsafe extern "C" fn calloc_body(count: usize, size: usize, sp: usize, rbp: usize) -> Block {
+    // SAFETY: as above.
+    unsafe { hooks::calloc::<Behind>(count, size, Entry { sp, rbp }) }
+}
+
+unsafe extern "C" fn realloc_body(block: Block, size: usize, sp: usize, rbp: usize) -> Block {
+    // SAFETY: as above.
+    unsafe { hooks::realloc::<Behind>(block, size, Entry { sp, rbp }) }
+}
+
+unsafe extern "C" fn reallocarray_body(
+    block: Block,
+    count: usize,
+    size: usize,
+    sp: usize,
+    rbp: usize,
+) -> Block {
+    match count.checked_mul(size) {
+        // SAFETY: as above.
+        Some(bytes) => unsafe { hooks::realloc::<Behind>(block, bytes, Entry { sp, rbp }) },
+        None => {
+            host::set_errno(libc_errno::ENOMEM);
+            core::ptr::null_mut()
+        }
+    }
+}
+
+/// The error numbers that the C standard gives these functions.
+mod libc_errno {
+    /// Not enough memory.
+    pub(super) const ENOMEM: core::ffi::c_int = 12;
+    /// An argument is not valid.
+    pub(super) const EINVAL: core::ffi::c_int = 22;
+}
+
+/// Calls a function of the allocator behind, of the type that is wanted; `missing` if there is none.
+macro_rules! behind {
+    ($next:expr, fn($($type:ty),*) -> $result:ty, ($($argument:expr),*), $missing:expr) => {{
+        let next: &Next = &$next;
+        let function = next.get();
+        if function.is_null() {
+            $missing
+        } else {
+            // SAFETY: a function of this name has this type.
+            unsafe {
+                core::mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) -> $result>(function)(
+                    $($argument),*
+                )
+            }
+        }
+    }};
+}
+
+unsafe extern "C" fn posix_memalign_body(
+    place: *mut Block,
+    alignment: usize,
+    size: usize,
+    sp: usize,
+    rbp: usize,
+) -> c_int {
+    let allocate = || {
+        behind!(
+            host::POSIX_MEMALIGN,
+            fn(*mut Block, usize, usize) -> c_int,
+            (place, alignment, size),
+            libc_errno::EINVAL
+        )
+    };
+    // SAFETY: as above.
+    unsafe { hooks::posix_memalign::<Behind>(place, size, Entry { sp, rbp }, allocate) }
+}
+
+unsafe extern "C" fn aligned_alloc_body(
+    alignment: usize,
+    size: usize,
+    sp: usize,
+    rbp: usize,
+) -> Block {
+    let missing = core::ptr::null_mut();
+    let allocate =
+        || behind!(host::ALIGNED_ALLOC, fn(usize, usize) -> Block, (alignment, size), missing);
+    // SAFETY: as above.
+    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+}
+
+unsafe extern "C" fn memalign_body(alignment: usize, size: usize, sp: usize, rbp: usize) -> Block {
+    let missing = core::ptr::null_mut();
+    let allocate =
+        || behind!(host::MEMALIGN, fn(usize, usize) -> Block, (alignment, size), missing);
+    // SAFETY: as above.
+    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+}
+
+unsafe extern "C" fn valloc_body(size: usize, sp: usize, rbp: usize) -> Block {
+    let allocate = || behind!(host::VALLOC, fn(usize) -> Block, (size), core::ptr::null_mut());
+    // SAFETY: as above.
+    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+}
+
+unsafe extern "C" fn pvalloc_body(size: usize, sp: usize, rbp: usize) -> Block {
+    let allocate = || behind!(host::PVALLOC, fn(usize) -> Block, (size), core::ptr::null_mut());
+    // SAFETY: as above.
+    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+}
+
+/// `free`.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free(block: Block) {
+    // SAFETY: the caller's promise.
+    unsafe { hooks::free::<Behind>(block) }
+}
+
+/// `free_sized` of C23.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free_sized(block: Block, _size: usize) {
+    // SAFETY: the caller's promise. The standard lets free take its place.
+    unsafe { hooks::free::<Behind>(block) }
+}
+
+/// `free_aligned_sized` of C23.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free_aligned_sized(block: Block, _alignment: usize, _size: usize) {
+    // SAFETY: the caller's promise. The standard lets free take its place.
+    unsafe { hooks::free::<Behind>(block) }
+}
+
+/// `dlclose`: after it, what was known of the code that went away no longer holds.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn dlclose(handle: *mut c_void) -> c_int {
+    let result = behind!(host::DLCLOSE, fn(*mut c_void) -> c_int, (handle), -1);
+    if PROCESS.is_on() {
+        PROCESS.modules_may_be_gone();
+    }
+    result
+}
