@@ -12,6 +12,11 @@
 #![forbid(unsafe_code)]
 
 pub mod analyze;
+mod error;
 pub mod model;
+pub mod region;
+pub mod timeline;
 
+pub use error::{Error, Result};
 pub use model::Profile;
+pub use region::Region;

@@ -1,0 +1,217 @@
+//! A region's rows become a profile: totals, completeness, threads, and what to say about damage.
+
+use super::counters::{Peak, Sum, sum_by_site};
+use super::layout::Layout;
+use super::rows::{Buffer, each_row};
+use super::stacks::{Build, Damage, Rows};
+use super::{Reading, Region};
+use crate::error::Result;
+use crate::model::{Completeness, End, Mode, Profile, Run, Thread, Totals, Warning};
+use memscope_region::record::Birth;
+use memscope_region::{HeaderRow, Table, ThreadRow, header};
+use rustix::time::{ClockId, clock_gettime};
+use std::collections::HashMap;
+
+/// A thread adds its live bytes to the process's in steps of this size.
+const FLUSH_BYTES: u64 = 64 << 10;
+/// How often the counters are read anew because the peak moved meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// Reads the whole region.
+pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
+    let mut buffer = Buffer::default();
+    let (layout, sums) = read_counters(region, &mut buffer)?;
+    let rows = Rows::read(region, &mut buffer)?;
+    let threads = Threads::read(region, &layout)?;
+    let header = &layout.header;
+
+    let mut profile = Profile {
+        completeness: threads.completeness(header),
+        totals: threads.totals(header),
+        threads: threads.rows.iter().map(thread).collect(),
+        strings: vec![String::new()],
+        ..Profile::default()
+    };
+    let mut damage = Damage::default();
+    let live_by_site = sums.values().fold(0_i64, |sum, site| sum.wrapping_add(site.live_bytes()));
+    let peak = threads.peak(header);
+    // Counters and texts are where this layout says; rows of the other tables were read with later ones.
+    let last = region.layout()?;
+    let mut build = Build { region, layout: &last, profile: &mut profile, damage: &mut damage };
+    let command = build.text(header.command_row, header.command_bytes)?;
+    let exe = build.text(header.exe_row, header.exe_bytes)?;
+    build.damage.texts += [&command, &exe].iter().filter(|text| text.is_none()).count();
+    build.profile.run = run(header, end, &command.unwrap_or_default(), &exe.unwrap_or_default());
+    let sites = build.build(&rows, sums, peak)?;
+
+    profile.totals.peak_blocks =
+        profile.sites.iter().fold(0, |sum: u64, site| sum.saturating_add(site.counts.peak_blocks));
+    if matches!(peak, Peak::Now) {
+        profile.totals.peak_ms = profile.run.duration_ns / 1_000_000;
+    }
+    profile.warnings = warnings(&layout, &damage);
+    if end != End::Running && live_by_site != threads.live_bytes(header) {
+        profile.warnings.push(Warning {
+            message: format!(
+                "The live bytes by site add up to {live_by_site}, and the threads counted {}.",
+                threads.live_bytes(header)
+            ),
+            hint: "A process that is killed in the middle of an event leaves such a difference, at most one block for each thread.".into(),
+        });
+    }
+    Ok(Reading { profile, sites })
+}
+
+/// Reads the counters with the layout that they hold for: the values at the peak are those of one epoch.
+fn read_counters(region: &Region, buffer: &mut Buffer) -> Result<(Layout, HashMap<u32, Sum>)> {
+    let mut layout = region.layout()?;
+    let mut attempts = ATTEMPTS;
+    loop {
+        let sums = sum_by_site(region, &layout, buffer)?;
+        let after = region.layout()?;
+        attempts -= 1;
+        if attempts == 0 || after.header.peak_epoch == layout.header.peak_epoch {
+            return Ok((layout, sums));
+        }
+        layout = after;
+    }
+}
+
+fn run(header: &HeaderRow, end: End, command: &[u8], exe: &[u8]) -> Run {
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let command = command.strip_suffix(&[0]).unwrap_or(command);
+    let now = clock_gettime(ClockId::Monotonic);
+    let now_ns = (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64);
+    Run {
+        command: if command.is_empty() {
+            Vec::new()
+        } else {
+            command.split(|byte| *byte == 0).map(lossy).collect()
+        },
+        exe: lossy(exe.strip_suffix(&[0]).unwrap_or(exe)),
+        pid: header.pid,
+        start_ns: header.start_realtime_ns,
+        duration_ns: match end {
+            End::Running => now_ns.saturating_sub(header.start_monotonic_ns),
+            _ => ms(header.tick) * 1_000_000,
+        },
+        end,
+        mode: match header.mode {
+            header::MODE_SAMPLED => Mode::Sampled,
+            header::MODE_COUNTING => Mode::Counting,
+            _ => Mode::Exact,
+        },
+        interval_bytes: header.interval_bytes,
+        memscope_version: env!("CARGO_PKG_VERSION").into(),
+        unfollowed_children: header.unfollowed_children,
+    }
+}
+
+/// The milliseconds of a tick. Below 2^42, so they can be written in nanoseconds.
+fn ms(tick: u32) -> u64 {
+    Birth(tick as u16).ms()
+}
+
+/// The rows of the threads, and what they add up to. All sums wrap, as the counters do.
+pub(super) struct Threads {
+    rows: Vec<ThreadRow>,
+}
+
+impl Threads {
+    pub(super) fn read(region: &Region, layout: &Layout) -> Result<Self> {
+        let mut rows = Vec::new();
+        each_row(region, layout, Table::Threads, &mut Buffer::default(), |_, bytes| {
+            rows.extend(ThreadRow::decode(bytes).filter(|row| row.state != 0));
+        })?;
+        Ok(Self { rows })
+    }
+
+    fn sum(&self, of: impl Fn(&ThreadRow) -> u64) -> u64 {
+        self.rows.iter().fold(0, |sum, row| sum.wrapping_add(of(row)))
+    }
+
+    fn live_bytes(&self, header: &HeaderRow) -> i64 {
+        header.live_bytes.wrapping_add(self.sum(|row| row.unflushed_bytes)) as i64
+    }
+
+    /// The peak is raised only when live bytes are about to fall; above it, the peak is now.
+    fn peak(&self, header: &HeaderRow) -> Peak {
+        let live_bytes = self.live_bytes(header).max(0) as u64;
+        if live_bytes > header.peak_bytes { Peak::Now } else { Peak::Past }
+    }
+
+    pub(super) fn totals(&self, header: &HeaderRow) -> Totals {
+        let live_bytes = self.live_bytes(header).max(0) as u64;
+        let allocations = self.sum(|row| row.allocations);
+        let frees = self.sum(|row| row.frees);
+        Totals {
+            allocations,
+            allocated_bytes: self.sum(|row| row.allocated_bytes),
+            frees,
+            freed_bytes: self.sum(|row| row.freed_bytes),
+            reallocs: self.sum(|row| row.reallocs),
+            temporary: self.sum(|row| row.temporary),
+            failed: self.sum(|row| row.failed),
+            peak_bytes: header.peak_bytes.max(live_bytes),
+            peak_blocks: 0,
+            peak_ms: match self.peak(header) {
+                Peak::Past => ms(header.peak_tick),
+                Peak::Now => ms(header.tick),
+            },
+            live_bytes,
+            live_blocks: (allocations.wrapping_sub(frees) as i64).max(0) as u64,
+        }
+    }
+
+    fn completeness(&self, header: &HeaderRow) -> Completeness {
+        let threads = self.rows.len() as u64;
+        Completeness {
+            attempts: self.sum(|row| row.attempts).wrapping_add(header.unthreaded_attempts),
+            successes: self.sum(|row| row.successes),
+            misses: std::array::from_fn(|cause| {
+                self.sum(|row| row.misses[cause]).wrapping_add(header.unthreaded_misses[cause])
+            }),
+            unknown_frees: self.sum(|row| row.unknown_frees),
+            truncated_stacks: self.sum(|row| row.truncated_stacks),
+            foreign_stacks: self.sum(|row| row.foreign_stacks),
+            peak_uncertainty_bytes: if threads > 1 { threads * FLUSH_BYTES } else { 0 },
+        }
+    }
+}
+
+fn thread(row: &ThreadRow) -> Thread {
+    let name: Vec<u8> = row.name.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    Thread {
+        tid: row.tid,
+        name: String::from_utf8_lossy(name).into_owned(),
+        first_ms: ms(row.birth),
+        attempts: row.attempts,
+        successes: row.successes,
+        allocations: row.allocations,
+        allocated_bytes: row.allocated_bytes,
+        frees: row.frees,
+        freed_bytes: row.freed_bytes,
+        temporary: row.temporary,
+    }
+}
+
+fn warnings(layout: &Layout, damage: &Damage) -> Vec<Warning> {
+    [
+        (
+            layout.bad_chunks,
+            "parts of the region lie over others or outside of it, and were left out",
+        ),
+        (damage.parents, "stack frames have no proper caller, and their stacks end there"),
+        (damage.references, "rows name others that are not there, and stacks lack frames"),
+        (damage.texts, "paths or command lines could not be read"),
+        (damage.kinds, "sites have an unknown kind of call, and count as malloc"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| Warning {
+        message: format!("The region is damaged: {count} {what}."),
+        hint: "Something other than memscope wrote into it, perhaps the program itself.".into(),
+    })
+    .collect()
+}
