@@ -14,6 +14,7 @@
 pub mod analyze;
 mod error;
 pub mod model;
+pub mod symbolize;
 pub mod region;
 pub mod timeline;
 

@@ -1,0 +1,205 @@
+//! From addresses to functions, files and lines.
+//!
+//! ```text
+//! module -> file (same build id?) -> debug file -> DWARF --- frames --+-> Profile
+//!                  |                                 | not covered     |
+//!                  +-> symbol table ------------- function name -------+
+//! ```
+//!
+//! Invariants: symbols come only from the file that ran; damaged files cost names, never a panic, a hang or memory
+//! out of proportion; the result does not depend on the number of threads. Deliberately absent: names of types and
+//! variables, and the network.
+
+mod demangle;
+mod dwarf;
+mod guard;
+mod locate;
+mod module;
+mod names;
+mod object_file;
+pub mod program;
+mod split;
+mod symbol_table;
+mod task;
+mod warning;
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::model::{Frame, Profile, StringId, Symbols};
+use module::ModuleFiles;
+pub use object_file::build_id;
+use task::{Found, Job, Task, Wanted};
+use warning::Outcome;
+
+/// A module's addresses are split between threads only if each gets so many: every thread reads all unit headers.
+const MIN_SPLIT_ADDRESSES: usize = 1024;
+
+/// Where to look for symbols, and how hard.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folders with separate debug files. By default `/usr/lib/debug`.
+    pub debug_directories: Vec<PathBuf>,
+    /// How many threads may work at once; at least one does. By default as many as there are processors, at most 8.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            debug_directories: vec![PathBuf::from("/usr/lib/debug")],
+            threads: processors.min(8),
+        }
+    }
+}
+
+/// How far symbolization has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Addresses looked up.
+    pub done: usize,
+    /// Addresses to look up.
+    pub total: usize,
+}
+
+/// Names the functions at the profile's addresses.
+///
+/// Fills in the frames of every address that has none yet, with their strings, and for each module with such an
+/// address what could be had of its symbols; adds at most one warning for a module. A profile symbolized before is
+/// left as it is. `progress` is told now and then, from several threads, and once at the end.
+///
+/// Takes about half a second for 10,000 addresses in 90 MB of debug information, and memory in proportion to the
+/// debug information of the modules that are being read at once (one for each thread).
+pub fn symbolize(profile: &mut Profile, options: &Options, progress: &(dyn Fn(Progress) + Sync)) {
+    let tasks = plan(profile, options.threads.max(1));
+    let total = tasks.iter().map(|task| task.wanted.len()).sum();
+    if total == 0 {
+        return;
+    }
+    let run_start_ns = profile.run.start_ns;
+    let done = AtomicUsize::new(0);
+    let advance = |addresses| {
+        if addresses > 0 {
+            let done = done.fetch_add(addresses, Ordering::Relaxed) + addresses;
+            progress(Progress { done, total });
+        }
+    };
+    let run =
+        |task: Task| task.run(|module| ModuleFiles::open(module, run_start_ns, options), advance);
+    let found = run_all(tasks, options.threads.max(1), &run);
+    merge(profile, found);
+}
+
+/// Sorts the addresses that have no frames by module, the largest share of work first.
+fn plan(profile: &Profile, threads: usize) -> Vec<Task> {
+    let mut by_module: Vec<Vec<Wanted>> = vec![Vec::new(); profile.modules.len()];
+    for (place, address) in (0_u32..).zip(&profile.addresses) {
+        let Some(number) = address.module.checked_sub(1).filter(|_| address.frames_len == 0) else {
+            continue;
+        };
+        let Some(wanted) = by_module.get_mut(number as usize) else { continue };
+        let bias = profile.modules[number as usize].bias;
+        // A return address is one past the call, which may be the last instruction of its function.
+        let back = u64::from(!address.is_instruction);
+        wanted
+            .push(Wanted { address: address.address.wrapping_sub(bias).wrapping_sub(back), place });
+    }
+    let mut tasks = Vec::new();
+    for (place, mut wanted) in by_module.into_iter().enumerate() {
+        if wanted.is_empty() {
+            continue;
+        }
+        wanted.sort_unstable();
+        let job = Arc::new(Job::new(place, profile.modules[place].clone()));
+        let parts = (wanted.len() / MIN_SPLIT_ADDRESSES).clamp(1, threads);
+        let share = wanted.len().div_ceil(parts);
+        tasks.extend(
+            wanted.chunks(share).map(|part| Task { job: job.clone(), wanted: part.to_vec() }),
+        );
+    }
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.wanted.len()));
+    tasks
+}
+
+/// Runs the tasks on several threads; what they found comes back in the order of the tasks.
+fn run_all(tasks: Vec<Task>, threads: usize, run: &(impl Fn(Task) -> Found + Sync)) -> Vec<Found> {
+    let threads = threads.min(tasks.len());
+    let queue: Mutex<VecDeque<(usize, Task)>> = Mutex::new(tasks.into_iter().enumerate().collect());
+    let all = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some((number, task)) = next else { return };
+            let found = run(task);
+            all.lock().unwrap_or_else(PoisonError::into_inner).push((number, found));
+        }
+    };
+    thread::scope(|scope| {
+        let spawn = |_| {
+            let thread = thread::Builder::new()
+                .name("symbolize".to_owned())
+                .stack_size(2 * guard::MAX_STACK_BYTES);
+            thread.spawn_scoped(scope, work).is_ok()
+        };
+        // Where no thread can be had, this one does the work.
+        if (0..threads).map(spawn).filter(|&started| started).count() == 0 {
+            work();
+        }
+    });
+    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    all.sort_unstable_by_key(|(number, _)| *number);
+    all.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Enters what was found into the profile.
+fn merge(profile: &mut Profile, all: Vec<Found>) {
+    if profile.strings.is_empty() {
+        profile.strings.push(String::new());
+    }
+    let mut strings: HashMap<String, StringId> = HashMap::new();
+    for (id, text) in (0..).zip(&profile.strings) {
+        strings.entry(text.clone()).or_insert(id);
+    }
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for found in all {
+        let mut ids: Vec<StringId> = Vec::new();
+        for text in found.names.texts() {
+            ids.push(strings.get(text).copied().unwrap_or_else(|| {
+                let id = StringId::try_from(profile.strings.len()).unwrap_or(0);
+                profile.strings.push(text.to_owned());
+                strings.insert(text.to_owned(), id);
+                id
+            }));
+        }
+        let id = |local: StringId| ids[local as usize];
+        for &(place, start, len) in found.runs.iter().filter(|(_, _, len)| *len > 0) {
+            let Ok(frames_start) = u32::try_from(profile.frames.len()) else { break };
+            let address = &mut profile.addresses[place as usize];
+            (address.frames_start, address.frames_len) = (frames_start, len as u32);
+            profile.frames.extend(found.frames[start..start + len].iter().map(|frame| Frame {
+                function: id(frame.function),
+                symbol: id(frame.symbol),
+                file: id(frame.file),
+                ..*frame
+            }));
+        }
+        match outcomes.iter_mut().find(|outcome| outcome.module == found.module) {
+            Some(outcome) => outcome.add(&found),
+            None => outcomes.push(Outcome::new(&found)),
+        }
+    }
+    outcomes.sort_unstable_by_key(|outcome| outcome.module);
+    for outcome in outcomes {
+        let module = &mut profile.modules[outcome.module];
+        module.symbols = outcome.symbols();
+        module.debug_path = match module.symbols {
+            Symbols::DebugInfo | Symbols::SymbolTable => outcome.debug_path.clone(),
+            _ => String::new(),
+        };
+        profile.warnings.extend(outcome.warning(&module.path));
+    }
+}

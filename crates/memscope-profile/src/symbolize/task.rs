@@ -1,0 +1,186 @@
+//! One thread's share of the work: frames for some addresses of one module.
+//!
+//! Debug information comes first; what it does not cover gets a function name from the symbol table. Addresses are
+//! taken in order, so that neighbours find what was parsed for the one before.
+
+use std::sync::{Arc, OnceLock};
+
+use super::dwarf::Lookup;
+use super::guard::Limits;
+use super::module::{ModuleFiles, Trouble};
+use super::names::Names;
+use super::split::DwoFiles;
+use crate::model::{Frame, Module};
+
+/// After so many addresses progress is told.
+const PROGRESS_STEP: usize = 256;
+
+/// A module whose addresses are asked for. Its files are opened by the first task that needs them and closed with
+/// the last one.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// The module's place in the profile.
+    pub(super) place: usize,
+    pub(super) module: Module,
+    files: OnceLock<Result<ModuleFiles, Trouble>>,
+}
+
+impl Job {
+    pub(super) fn new(place: usize, module: Module) -> Self {
+        Self { place, module, files: OnceLock::new() }
+    }
+}
+
+/// An address to look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted {
+    /// In the file's own terms, within the instruction.
+    pub(super) address: u64,
+    /// Its place in the profile.
+    pub(super) place: u32,
+}
+
+/// Some addresses of one module, sorted.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) job: Arc<Job>,
+    pub(super) wanted: Vec<Wanted>,
+}
+
+/// What a task found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The module's place in the profile.
+    pub(super) module: usize,
+    /// Why the module has no symbols at all.
+    pub(super) trouble: Option<Trouble>,
+    /// The separate debug file that was used.
+    pub(super) debug_path: String,
+    /// What is wrong with the debug information, and for how many addresses it could not be used.
+    pub(super) damage: Option<(String, usize)>,
+    /// The frames of each address: its place in the profile, the first frame, how many.
+    pub(super) runs: Vec<(u32, usize, usize)>,
+    /// Numbers in them are those of `names`.
+    pub(super) frames: Vec<Frame>,
+    pub(super) names: Names,
+    /// Addresses asked for.
+    pub(super) asked: usize,
+    /// Addresses for which debug information gave a function.
+    pub(super) by_debug_info: usize,
+}
+
+impl Task {
+    /// Looks up all addresses. `advance` is told how many more are done. `open` opens the module's files.
+    pub(super) fn run(
+        self,
+        open: impl FnOnce(&Module) -> Result<ModuleFiles, Trouble>,
+        advance: impl Fn(usize),
+    ) -> Found {
+        let job = &self.job;
+        let files = job.files.get_or_init(|| open(&job.module));
+        let debug_bytes = match files {
+            Ok(files) => files.debug_info.as_ref().map_or(0, |info| info.size_bytes()),
+            Err(_) => 0,
+        };
+        let mut found = Found {
+            module: job.place,
+            trouble: None,
+            debug_path: String::new(),
+            damage: None,
+            runs: Vec::with_capacity(self.wanted.len()),
+            frames: Vec::new(),
+            // Distinct names cannot be longer than what they are read from, but demangled and joined with folders.
+            names: Names::new(
+                usize::try_from(debug_bytes)
+                    .unwrap_or(usize::MAX)
+                    .saturating_mul(2)
+                    .saturating_add(64 << 20),
+            ),
+            asked: self.wanted.len(),
+            by_debug_info: 0,
+        };
+        match files {
+            Ok(files) => {
+                if let Some(path) = &files.debug_path {
+                    found.debug_path = path.to_string_lossy().into_owned();
+                }
+                found.damage = files.damage.clone().map(|damage| (damage, self.wanted.len()));
+                self.use_debug_info(files, &mut found, &advance);
+                self.use_symbol_table(files, &mut found);
+            }
+            Err(trouble) => {
+                found.trouble = Some(trouble.clone());
+                advance(self.wanted.len());
+            }
+        }
+        found
+    }
+
+    /// Fills in one run for each address, empty where debug information does not cover it.
+    fn use_debug_info(&self, files: &ModuleFiles, found: &mut Found, advance: &impl Fn(usize)) {
+        let limits = Limits::new(files.debug_info.as_ref().map_or(0, |info| info.size_bytes()));
+        let dwo_files = DwoFiles::new(self.job.module.path.as_ref());
+        let mut damaged = 0;
+        let mut damage = None;
+        let mut lookup = None;
+        match files.debug_info.as_ref().map(|info| Lookup::new(info, &limits, &dwo_files)) {
+            Some(Ok(made)) => lookup = Some(made),
+            Some(Err(error)) => (damaged, damage) = (self.wanted.len(), Some(error)),
+            None => {}
+        }
+        for (number, wanted) in self.wanted.iter().enumerate() {
+            let start = found.frames.len();
+            let looked_up = lookup
+                .as_mut()
+                .map(|lookup| lookup.frames(wanted.address, &mut found.names, &mut found.frames));
+            if let Some(Err(error)) = looked_up {
+                damaged += 1;
+                damage = Some(error);
+            }
+            let frames = &found.frames[start..];
+            found.by_debug_info += usize::from(frames.iter().any(|frame| frame.function != 0));
+            found.runs.push((wanted.place, start, frames.len()));
+            if (number + 1) % PROGRESS_STEP == 0 {
+                advance(PROGRESS_STEP);
+            }
+        }
+        advance(self.wanted.len() % PROGRESS_STEP);
+        if let Some(error) = damage {
+            let reason = if limits.are_reached() {
+                "it goes in circles".to_owned()
+            } else {
+                error.to_string()
+            };
+            found.damage = Some((reason, damaged));
+        }
+    }
+
+    /// Names the outermost function, the one that the linker knows, where it has no name yet.
+    fn use_symbol_table(&self, files: &ModuleFiles, found: &mut Found) {
+        let unnamed = |found: &Found, run: (u32, usize, usize)| {
+            let last = found.frames[run.1..run.1 + run.2].last();
+            last.is_none_or(|frame| frame.function == 0)
+        };
+        if !found.runs.iter().any(|&run| unnamed(found, run)) {
+            return;
+        }
+        let Some(table) = files.symbol_table() else { return };
+        for number in 0..found.runs.len() {
+            let (place, start, len) = found.runs[number];
+            if !unnamed(found, found.runs[number]) {
+                continue;
+            }
+            let Some(raw) = table.name(self.wanted[number].address) else { continue };
+            let function = found.names.function(&raw, || None);
+            let known =
+                Frame { function: function.name, symbol: function.symbol, ..Frame::default() };
+            if len == 0 {
+                found.runs[number] = (place, found.frames.len(), 1);
+                found.frames.push(known);
+            } else {
+                let outermost = &mut found.frames[start + len - 1];
+                *outermost = Frame { function: known.function, symbol: known.symbol, ..*outermost };
+            }
+        }
+    }
+}
