@@ -11,6 +11,9 @@ use gimli::{
     RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
 
+/// How far the code at an object's entry reaches that nobody called.
+const ENTRY_BYTES: usize = 256;
+
 type Bytes = EndianSlice<'static, NativeEndian>;
 
 /// Storage on the stack, small enough for an alternate signal stack. A function whose table needs more has no rule.
@@ -91,7 +94,12 @@ pub fn rule(object: &Object, address: usize) -> Rule {
             }
         })
     })
-    .unwrap_or(Rule::plain(Shape::Unknown))
+    .unwrap_or_else(|| {
+        // The loader's own start has no unwind information: the few instructions after its entry are outermost.
+        let outermost =
+            object.entry().is_some_and(|entry| (entry..entry + ENTRY_BYTES).contains(&address));
+        Rule::plain(if outermost { Shape::End } else { Shape::Unknown })
+    })
 }
 
 /// The offset of an expression that is rbp plus it, followed (or not) by one load.

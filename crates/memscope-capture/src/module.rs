@@ -69,6 +69,42 @@ pub fn find(address: usize) -> Option<Object> {
     })
 }
 
+impl Object {
+    /// What must be added to an address in the file's own terms.
+    pub fn bias(&self) -> usize {
+        // SAFETY: the loader keeps a module's link map for as long as the module is mapped.
+        if self.link_map.is_null() { 0 } else { unsafe { (*self.link_map).bias } }
+    }
+
+    /// `bytes` of its memory. The headers lie in its first segment, which is readable.
+    fn memory(&self, at: usize, bytes: usize) -> Option<&[u8]> {
+        let inside = at >= self.start && at.checked_add(bytes)? <= self.end;
+        // SAFETY: the range was checked to lie in the object.
+        inside.then(|| unsafe { core::slice::from_raw_parts(at as *const u8, bytes) })
+    }
+
+    fn word(&self, at: usize) -> Option<u64> {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(self.memory(at, 8)?);
+        Some(u64::from_ne_bytes(bytes))
+    }
+
+    fn half(&self, at: usize) -> Option<u32> {
+        Some(self.word(at)? as u32)
+    }
+
+    /// Whether the object's ELF header can be read where it begins.
+    fn has_header(&self) -> bool {
+        self.memory(self.start, 64).is_some_and(|header| header[..4] == *b"\x7fELF")
+    }
+
+    /// The address at which the kernel or the loader enters it.
+    pub fn entry(&self) -> Option<usize> {
+        let entry = self.has_header().then(|| self.word(self.start + 24)).flatten()?;
+        (entry != 0).then(|| self.bias().wrapping_add(entry as usize))
+    }
+}
+
 impl Modules {
     /// The row of an object plus one, made if the object is met for the first time; 0 if there is no room.
     pub fn row_of(&self, process: &Process, object: &Object) -> u32 {
@@ -169,9 +205,7 @@ fn write_row(process: &Process, row: u32, object: &Object) {
         cells.path_row.store(text, Ordering::Relaxed);
         cells.path_bytes.store(name.len() as u32, Ordering::Relaxed);
     }
-    // SAFETY: a link map that the loader gave is valid while the module is mapped.
-    let bias = if object.link_map.is_null() { 0 } else { unsafe { (*object.link_map).bias } };
-    cells.bias.store(bias as u64, Ordering::Relaxed);
+    cells.bias.store(object.bias() as u64, Ordering::Relaxed);
     let mut id = [0u8; 32];
     let bytes = build_id(object, &mut id);
     cells.build_id_bytes.store(bytes as u32, Ordering::Relaxed);
@@ -190,34 +224,25 @@ fn write_row(process: &Process, row: u32, object: &Object) {
 fn build_id(object: &Object, id: &mut [u8; 32]) -> usize {
     const NOTE: u32 = 4;
     const BUILD_ID: u32 = 3;
-    let memory = |at: usize, bytes: usize| -> Option<&[u8]> {
-        let inside = at >= object.start && at.checked_add(bytes)? <= object.end;
-        // SAFETY: the range was checked to lie in the object; headers and notes lie in its first, readable segment.
-        inside.then(|| unsafe { core::slice::from_raw_parts(at as *const u8, bytes) })
-    };
-    let word = |at: usize| memory(at, 4).map(|b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
-    let long = |at: usize| Some(u64::from(word(at)?) | u64::from(word(at + 4)?) << 32);
     let mut search = || -> Option<usize> {
-        if memory(object.start, 64)?[..4] != *b"\x7fELF" {
+        if !object.has_header() {
             return None;
         }
-        let headers = object.start + long(object.start + 32)? as usize;
-        let count = (word(object.start + 56)? & 0xffff) as usize;
-        // SAFETY: as for the bias above.
-        let bias = if object.link_map.is_null() { 0 } else { unsafe { (*object.link_map).bias } };
-        for header in (0..count).map(|i| headers + i * 56) {
-            if word(header)? != NOTE {
+        let headers = object.start + object.word(object.start + 32)? as usize;
+        let count = object.half(object.start + 56)? & 0xffff;
+        for header in (0..count as usize).map(|i| headers + i * 56) {
+            if object.half(header)? != NOTE {
                 continue;
             }
-            let mut at = bias + long(header + 16)? as usize;
-            let end = at + long(header + 40)? as usize;
+            let mut at = object.bias() + object.word(header + 16)? as usize;
+            let end = at + object.word(header + 40)? as usize;
             while at + 12 <= end {
-                let (name, data, kind) =
-                    (word(at)? as usize, word(at + 4)? as usize, word(at + 8)?);
+                let name = object.half(at)? as usize;
+                let data = object.half(at + 4)? as usize;
                 let contents = at + 12 + name.next_multiple_of(4);
-                if kind == BUILD_ID && memory(at + 12, name)? == b"GNU\0" {
+                if object.half(at + 8)? == BUILD_ID && object.memory(at + 12, name)? == b"GNU\0" {
                     let data = data.min(id.len());
-                    id[..data].copy_from_slice(memory(contents, data)?);
+                    id[..data].copy_from_slice(object.memory(contents, data)?);
                     return Some(data);
                 }
                 at = contents.checked_add(data.next_multiple_of(4))?;

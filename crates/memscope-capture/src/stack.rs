@@ -55,6 +55,13 @@ pub struct Frame {
     needs_rbp: bool,
 }
 
+impl Frame {
+    /// The return address.
+    pub fn pc(&self) -> usize {
+        self.pc
+    }
+}
+
 /// A slot and what it must hold for the frames inside it to be taken over.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -136,6 +143,7 @@ pub struct Walker {
     rules: RuleView,
     own: Bounds,
     foreign: Bounds,
+    slow: bool,
 }
 
 impl Walker {
@@ -152,6 +160,7 @@ impl Walker {
             rules: RuleView::none(),
             own,
             foreign: Bounds::default(),
+            slow: false,
         };
         walker.grow(arena)?;
         walker.refresh(process);
@@ -167,6 +176,11 @@ impl Walker {
     pub fn frames(&mut self) -> &mut [Frame] {
         // SAFETY: `depth` never exceeds the capacity, and frames below it are written.
         unsafe { core::slice::from_raw_parts_mut(self.frames, self.depth) }
+    }
+
+    /// Whether the last stack was taken by the slow path.
+    pub fn last_was_slow(&self) -> bool {
+        self.slow
     }
 
     /// Doubles the room. The frames and checks stay.
@@ -258,6 +272,7 @@ impl Walker {
             }
         }
         let hash = self.commit(joined, count, seed, zero);
+        self.slow = false;
         self.reusable = if reusable && !foreign { self.depth } else { 0 };
         Ok(Taken { hash, truncated: matches!(end, End::Truncated), foreign, slow: false })
     }
@@ -488,6 +503,7 @@ impl Walker {
         bounds: Bounds,
     ) -> Result<Taken, MissCause> {
         self.reusable = 0;
+        self.slow = true;
         let memory = slow::Stacks { first: bounds, second: self.own };
         // SAFETY: the caller's promise.
         let mut walk = unsafe { slow::Walk::begin(entry, memory) };
