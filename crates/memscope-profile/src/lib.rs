@@ -12,10 +12,12 @@
 #![forbid(unsafe_code)]
 
 pub mod analyze;
+mod check;
 mod error;
+pub mod file;
 pub mod model;
-pub mod symbolize;
 pub mod region;
+pub mod symbolize;
 pub mod timeline;
 
 pub use error::{Error, Result};

@@ -114,7 +114,7 @@ impl Synthetic {
             path_row,
             path_bytes,
             build_id_bytes: 3,
-            build_id: [0x0302_01, 0, 0, 0],
+            build_id: [0x0003_0201, 0, 0, 0],
             ..zeros(ModuleRow::decode)
         };
         self.push(Table::Modules, &row)

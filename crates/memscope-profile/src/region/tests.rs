@@ -65,7 +65,6 @@ fn small() -> Synthetic {
             temporary: 2,
             peak_blocks: 3,
             peak_bytes: 50,
-            ..counter
         },
         // A thread that frees what the other allocated.
         CounterRow { site: site_twin, epoch: 2, allocations: 2, allocated_bytes: 40, ..counter },

@@ -1,0 +1,240 @@
+//! The body of a profile file: named parts, one after the other.
+//!
+//! ```text
+//! part: 1 byte: length of the name; the name; 8 bytes: length of the contents; the contents
+//! "profile"             what is small, in MessagePack with named fields
+//! "stacks.parent" ...   a column (see `columns`) of a large vector
+//! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
+//! ```
+//!
+//! Invariant: all columns of a vector have the same length, and it is known before memory is asked for.
+
+use super::columns::{self, Cell};
+use crate::model::{Address, Frame, Profile, Sample, Site, SiteChange, StackNode, Timeline};
+use std::collections::HashMap;
+use std::io;
+
+/// Encodes the profile.
+pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
+    // Field by field: whoever adds a field to the profile decides here where it goes.
+    let Profile {
+        run,
+        completeness,
+        totals,
+        modules,
+        addresses,
+        frames,
+        stacks,
+        sites,
+        threads,
+        timeline,
+        strings,
+        warnings,
+    } = profile;
+    let small = Profile {
+        run: run.clone(),
+        completeness: completeness.clone(),
+        totals: *totals,
+        modules: modules.clone(),
+        threads: threads.clone(),
+        timeline: Timeline { interval_ms: timeline.interval_ms, samples: Vec::new() },
+        warnings: warnings.clone(),
+        ..Profile::default()
+    };
+    let mut body = Vec::new();
+    put(&mut body, "profile", &rmp_serde::to_vec_named(&small).map_err(io::Error::other)?);
+    Address::put_columns(addresses, &mut body);
+    Frame::put_columns(frames, &mut body);
+    StackNode::put_columns(stacks, &mut body);
+    Site::put_columns(sites, &mut body);
+    Sample::put_columns(&timeline.samples, &mut body);
+    let changes = timeline.samples.iter().map(|sample| sample.changes.len() as u64);
+    put(&mut body, "samples.changes", &columns::encode(changes));
+    let changes: Vec<_> = timeline.samples.iter().flat_map(|it| &it.changes).copied().collect();
+    SiteChange::put_columns(&changes, &mut body);
+    let lengths = strings.iter().map(|text| text.len() as u64);
+    put(&mut body, "strings.length", &columns::encode(lengths));
+    put(&mut body, "strings.text", strings.concat().as_bytes());
+    Ok(body)
+}
+
+/// Decodes a profile; the error says what is wrong. Numbers in it are not checked against each other.
+pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
+    let parts = Parts::new(body)?;
+    let mut profile: Profile = rmp_serde::from_slice(parts.get("profile")?)
+        .map_err(|error| format!("its part 'profile' cannot be decoded ({error})"))?;
+    profile.addresses = Address::columns(&parts)?;
+    profile.frames = Frame::columns(&parts)?;
+    profile.stacks = StackNode::columns(&parts)?;
+    profile.sites = Site::columns(&parts)?;
+    profile.strings = strings(&parts)?;
+    profile.timeline.samples = samples(&parts)?;
+    Ok(profile)
+}
+
+fn strings(parts: &Parts<'_>) -> Result<Vec<String>, String> {
+    let text = std::str::from_utf8(parts.get("strings.text")?)
+        .map_err(|_| "its texts are not UTF-8".to_owned())?;
+    let mut strings = Vec::new();
+    let mut rest = text;
+    parts.decode("strings.length", |length| {
+        let Some((first, others)) = rest.split_at_checked(length as usize) else { return false };
+        strings.push(first.to_owned());
+        rest = others;
+        true
+    })?;
+    Ok(strings)
+}
+
+fn samples(parts: &Parts<'_>) -> Result<Vec<Sample>, String> {
+    let mut samples = Sample::columns(parts)?;
+    let mut changes = SiteChange::columns(parts)?.into_iter();
+    let mut rest = samples.iter_mut();
+    parts.decode("samples.changes", |count| match rest.next() {
+        Some(sample) if count <= changes.len() as u64 => {
+            sample.changes = changes.by_ref().take(count as usize).collect();
+            true
+        }
+        _ => false,
+    })?;
+    Ok(samples)
+}
+
+fn put(body: &mut Vec<u8>, name: &str, contents: &[u8]) {
+    body.push(name.len() as u8);
+    body.extend(name.as_bytes());
+    body.extend((contents.len() as u64).to_le_bytes());
+    body.extend(contents);
+}
+
+/// The parts of a body by name.
+struct Parts<'a>(HashMap<&'a [u8], &'a [u8]>);
+
+impl<'a> Parts<'a> {
+    fn new(mut body: &'a [u8]) -> Result<Self, String> {
+        let mut parts = HashMap::new();
+        while !body.is_empty() {
+            let Some((name, contents, rest)) = first_part(body) else {
+                return Err("its parts do not fit its length".into());
+            };
+            parts.insert(name, contents);
+            body = rest;
+        }
+        Ok(Self(parts))
+    }
+
+    fn get(&self, name: &str) -> Result<&'a [u8], String> {
+        self.0.get(name.as_bytes()).copied().ok_or_else(|| format!("it has no part '{name}'"))
+    }
+
+    fn decode(&self, name: &str, visit: impl FnMut(u64) -> bool) -> Result<(), String> {
+        let whole = columns::decode(self.get(name)?, visit);
+        whole.then_some(()).ok_or_else(|| format!("its part '{name}' cannot be decoded"))
+    }
+}
+
+/// Name, contents and what follows.
+fn first_part(body: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (length, body) = body.split_first()?;
+    let (name, body) = body.split_at_checked(usize::from(*length))?;
+    let (length, body) = body.split_first_chunk()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (contents, body) = body.split_at_checked(length)?;
+    Some((name, contents, body))
+}
+
+/// A row of a vector that is kept by columns.
+trait Row: Sized {
+    fn put_columns(rows: &[Self], body: &mut Vec<u8>);
+    fn columns(parts: &Parts<'_>) -> Result<Vec<Self>, String>;
+}
+
+/// Names a vector's columns and the fields that they hold.
+macro_rules! row {
+    ($row:ident, $prefix:literal, { $($name:literal: $($field:ident).+,)* }) => {
+        impl Row for $row {
+            fn put_columns(rows: &[Self], body: &mut Vec<u8>) {
+                $({
+                    let column = columns::encode(rows.iter().map(|row| row.$($field).+.to_number()));
+                    put(body, concat!($prefix, ".", $name), &column);
+                })*
+            }
+
+            fn columns(parts: &Parts<'_>) -> Result<Vec<Self>, String> {
+                let names = [$(concat!($prefix, ".", $name)),*];
+                let count = columns::count(parts.get(names[0])?);
+                for name in names {
+                    if columns::count(parts.get(name)?) != count {
+                        return Err(format!("its part '{name}' has another length than '{}'", names[0]));
+                    }
+                }
+                let mut rows = vec![$row::default(); count];
+                $({
+                    let mut rest = rows.iter_mut();
+                    parts.decode(concat!($prefix, ".", $name), |number| {
+                        match (rest.next(), Cell::from_number(number)) {
+                            (Some(row), Some(value)) => {
+                                row.$($field).+ = value;
+                                true
+                            }
+                            _ => false,
+                        }
+                    })?;
+                })*
+                Ok(rows)
+            }
+        }
+    };
+}
+
+row!(Address, "addresses", {
+    "address": address,
+    "module": module,
+    "is_instruction": is_instruction,
+    "frames_start": frames_start,
+    "frames_len": frames_len,
+});
+
+row!(Frame, "frames", {
+    "function": function,
+    "symbol": symbol,
+    "file": file,
+    "line": line,
+    "column": column,
+    "inlined": inlined,
+});
+
+row!(StackNode, "stacks", {
+    "parent": parent,
+    "address": address,
+});
+
+row!(Site, "sites", {
+    "stack": stack,
+    "kind": kind,
+    "truncated": truncated,
+    "task": task,
+    "first_ms": first_ms,
+    "allocations": counts.allocations,
+    "allocated_bytes": counts.allocated_bytes,
+    "frees": counts.frees,
+    "freed_bytes": counts.freed_bytes,
+    "temporary": counts.temporary,
+    "peak_blocks": counts.peak_blocks,
+    "peak_bytes": counts.peak_bytes,
+});
+
+row!(Sample, "samples", {
+    "ms": ms,
+    "live_bytes": live_bytes,
+    "live_blocks": live_blocks,
+    "allocations": allocations,
+});
+
+row!(SiteChange, "changes", {
+    "site": site,
+    "live_blocks": live_blocks,
+    "live_bytes": live_bytes,
+    "allocations": allocations,
+    "allocated_bytes": allocated_bytes,
+});

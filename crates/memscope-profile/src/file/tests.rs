@@ -1,0 +1,230 @@
+//! A profile comes back as it was, and no bytes do harm.
+
+use super::*;
+use crate::model::{
+    Address, Completeness, Counts, End, Frame, Module, Run, Sample, Site, SiteChange, StackNode,
+    Symbols, Thread, Timeline, Totals, Warning,
+};
+use proptest::prelude::*;
+
+/// A profile with something in every field.
+fn sample(stacks: u32) -> Profile {
+    let strings: Vec<String> = std::iter::once(String::new())
+        .chain((0..stacks).map(|it| format!("shop::Größe::<{it}>")))
+        .collect();
+    let last = strings.len() as u32 - 1;
+    let site = |index: u32| Site {
+        stack: index + 1,
+        kind: 1 + (index % 4) as u8,
+        truncated: index % 7 == 3,
+        task: index % 3,
+        first_ms: u64::from(index) * 3,
+        counts: Counts {
+            allocations: u64::from(index) * 1000,
+            allocated_bytes: u64::from(index) << 30,
+            frees: 7,
+            freed_bytes: u64::MAX - u64::from(index),
+            temporary: 1,
+            peak_blocks: 2,
+            peak_bytes: 3,
+        },
+    };
+    Profile {
+        run: Run {
+            command: vec!["shop".into(), "--fast".into()],
+            end: End::Signaled(9),
+            duration_ns: 77,
+            memscope_version: "0.1.0".into(),
+            ..Run::default()
+        },
+        completeness: Completeness { misses: [1, 2, 3, 4, 5, 6, 7, 8], ..Default::default() },
+        totals: Totals { peak_bytes: 1 << 50, ..Totals::default() },
+        modules: vec![Module {
+            path: "/bin/shop".into(),
+            build_id: vec![0, 128, 255],
+            symbols: Symbols::DebugInfo,
+            ..Module::default()
+        }],
+        addresses: (0..stacks)
+            .map(|it| Address {
+                address: 0x5555_0000_0000 + u64::from(it) * 13,
+                module: it % 2,
+                is_instruction: it % 5 == 0,
+                frames_start: it,
+                frames_len: 1,
+            })
+            .collect(),
+        frames: (0..stacks)
+            .map(|it| Frame {
+                function: last.min(it),
+                symbol: 0,
+                file: last,
+                line: it,
+                column: 4,
+                inlined: it % 2 == 0,
+            })
+            .collect(),
+        stacks: (0..stacks).map(|it| StackNode { parent: it / 2, address: it }).collect(),
+        sites: (0..stacks).map(site).collect(),
+        threads: vec![Thread { tid: 9, name: "main".into(), ..Thread::default() }],
+        timeline: Timeline {
+            interval_ms: 100,
+            samples: (0..5)
+                .map(|ms| Sample {
+                    ms,
+                    live_bytes: 1 << ms,
+                    changes: (0..stacks.min(9))
+                        .map(|site| SiteChange { site, live_bytes: -3, ..Default::default() })
+                        .collect(),
+                    ..Sample::default()
+                })
+                .collect(),
+        },
+        strings,
+        warnings: vec![Warning { message: "w".into(), hint: "h".into() }],
+    }
+}
+
+fn bytes(profile: &Profile) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(profile, &mut bytes).expect("written");
+    bytes
+}
+
+fn message(bytes: &[u8]) -> String {
+    read(bytes, "x.memscope").expect_err("refused").to_string()
+}
+
+/// A file around any body, with a checksum that fits.
+fn wrapped(body: &[u8], body_bytes: u64) -> Vec<u8> {
+    let stored = deflate(body, Compression::best()).expect("deflated");
+    let mut bytes = [&MAGIC[..], &VERSION.to_le_bytes(), &body_bytes.to_le_bytes()].concat();
+    bytes.extend((stored.len() as u64).to_le_bytes());
+    let sum = checksum(&bytes, &stored);
+    [bytes, stored, sum.to_le_bytes().to_vec()].concat()
+}
+
+#[test]
+fn a_profile_comes_back() {
+    for profile in [Profile::default(), sample(0), sample(1), sample(500)] {
+        assert_eq!(read(&bytes(&profile)[..], "x").expect("read"), profile);
+    }
+}
+
+#[test]
+fn it_is_saved_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("a b.memscope");
+    save(&sample(3), &path).expect("saved");
+    save(&sample(4), &path).expect("saved over it");
+    assert_eq!(load(&path).expect("loaded"), sample(4));
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).expect("there").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let mut broken = sample(3);
+    broken.stacks[0].parent = 2;
+    assert!(save(&broken, &path).expect_err("refused").to_string().contains("caller"));
+    assert_eq!(load(&path).expect("still there"), sample(4));
+    assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing left behind");
+    let nowhere = folder.path().join("no/such/x.memscope");
+    let error = save(&sample(1), &nowhere).expect_err("refused");
+    assert!(error.to_string().contains("x.memscope could not be written"), "{error}");
+    assert_eq!(load(&nowhere).expect_err("refused").io_kind(), Some(io::ErrorKind::NotFound));
+}
+
+#[test]
+fn what_is_no_profile_is_refused_in_words() {
+    let good = bytes(&sample(5));
+    let with = |at: usize, byte: u8| [&good[..at], &[byte], &good[at + 1..]].concat();
+    assert_eq!(message(b""), "x.memscope is not a memscope profile");
+    assert_eq!(message(b"hello, world, this is text"), "x.memscope is not a memscope profile");
+    assert!(message(&with(8, 7)).contains("format version 7, and this memscope knows version 1"));
+    let all = good.len();
+    assert_eq!(
+        message(&good[..all - 1]),
+        format!("x.memscope is truncated: it has {} of {all} bytes", all - 1)
+    );
+    assert_eq!(message(&good[..20]), "x.memscope is truncated: it has 20 of 28 bytes");
+    assert!(message(&with(40, good[40] ^ 1)).contains("checksum"));
+    assert!(message(&[&good[..], b"x"].concat()).contains("follows"));
+}
+
+#[test]
+fn a_bomb_is_refused_and_a_dull_profile_is_not() {
+    let body = vec![0; 20 << 20];
+    let bomb = wrapped(&body, body.len() as u64);
+    assert!(bomb.len() < 1 << 20);
+    assert!(message(&bomb).contains("claims to hold 20971520 bytes"));
+    // A body that is longer than it says.
+    assert!(message(&wrapped(&body, 1000)).contains("length"));
+    // 32 MB of nothing much: the writer sees to it that the reader believes it.
+    let mut dull = sample(1);
+    dull.strings.push("x".repeat(32 << 20));
+    let bytes = bytes(&dull);
+    assert!(bytes.len() > 32 << 20, "stored as it is");
+    assert_eq!(read(&bytes[..], "x").expect("read"), dull);
+}
+
+#[test]
+fn a_body_that_lies_is_refused() {
+    let body = body::encode(&sample(9)).expect("encoded");
+    let retold = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut body = body.clone();
+        change(&mut body);
+        message(&wrapped(&body, body.len() as u64))
+    };
+    assert!(retold(&|body| body.truncate(100)).contains("do not fit"));
+    assert!(retold(&|body| body.clear()).contains("no part 'profile'"));
+    let at = |name: &[u8]| {
+        body.windows(name.len()).position(|it| it == name).expect("there") + name.len()
+    };
+    // The first parent, behind the part's length and the column's kind.
+    assert!(retold(&|body| body[at(b"stacks.parent") + 9] = 60).contains("caller"));
+    assert!(retold(&|body| body[at(b"sites.kind") + 9] = 0).contains("kind"));
+    assert!(
+        retold(&|body| body[at(b"sites.kind") + 8] = 5).contains("'sites.kind' cannot be decoded")
+    );
+    assert!(retold(&|body| body[at(b"strings.text") + 8 + 14] = 0xff).contains("UTF-8"));
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_are_refused(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 1..4),
+        keep in prop::option::weighted(0.3, any::<prop::sample::Index>()),
+    ) {
+        let profile = sample(30);
+        let mut bytes = bytes(&profile);
+        let good = bytes.clone();
+        for (at, bit) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        if let Some(keep) = keep {
+            bytes.truncate(keep.index(good.len()));
+        }
+        match read(&bytes[..], "x") {
+            Ok(_) => prop_assert_eq!(bytes, good),
+            Err(error) => prop_assert!(!error.hint().is_empty()),
+        }
+    }
+
+    /// With a checksum that fits, so that the damage gets through to the decoder and the checks.
+    #[test]
+    fn hostile_bodies_are_survived(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut body = body::encode(&sample(30)).expect("encoded");
+        for (at, byte) in changes {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        if let Ok(profile) = read(&wrapped(&body, body.len() as u64)[..], "x") {
+            prop_assert_eq!(check(&profile), Ok(()));
+            let analysis = crate::analyze::Analysis::new(&profile);
+            for metric in crate::analyze::Metric::ALL {
+                let _ = analysis.rank(metric, 5);
+            }
+        }
+    }
+}
