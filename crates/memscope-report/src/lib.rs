@@ -1,1 +1,25 @@
-//! See the crate's description.
+//! A [`memscope_profile::Profile`] for people and for other programs: one file per format, each a feature.
+//!
+//! - [`text`]: the report for a terminal;
+//! - [`folded`]: collapsed stacks, for flame graphs.
+//!
+//! Every format says how complete the profile is, where it has a place to say so. Formats only write: they hold no
+//! more memory than they say, panic on no profile whatever its contents, and fail only if writing does.
+//!
+//! ```
+//! use memscope_profile::Profile;
+//!
+//! let mut out = Vec::new();
+//! memscope_report::text::write(&Profile::default(), &Default::default(), &mut out)?;
+//! assert!(String::from_utf8_lossy(&out).contains("Nothing recorded"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Deliberately absent: files, terminals and other things of the machine (the command knows them), and analysis
+//! (see [`memscope_profile::analyze`]).
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "folded")]
+pub mod folded;
+#[cfg(feature = "text")]
+pub mod text;

@@ -1,0 +1,66 @@
+//! The report for a terminal.
+//!
+//! Order: which command and how it ended, how complete the recording is, warnings, totals, the top sites by four
+//! metrics, threads. What matters most stands first, so that the first ten lines answer "can I trust this, and how
+//! much memory was it?".
+//!
+//! Invariants: no number without a unit; estimates are marked; a section with nothing to show says so in one line;
+//! foreign text (names, paths, arguments) cannot control the terminal.
+//! Deliberately absent: finding out the terminal's width and whether it has colours. The caller knows.
+
+mod figures;
+mod frames;
+mod head;
+mod names;
+mod page;
+mod paths;
+mod sites;
+mod stack;
+mod threads;
+mod totals;
+mod units;
+
+use memscope_profile::Profile;
+use memscope_profile::analyze::Analysis;
+use page::Page;
+use std::io::{self, Write};
+
+/// How to write the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Columns of the terminal; less than 20 is taken as 20.
+    pub width: usize,
+    /// Whether to write ANSI colours.
+    pub colour: bool,
+    /// How many sites to show by each metric.
+    pub top: usize,
+    /// How many functions of a stack to show before the rest is folded.
+    pub max_functions: usize,
+    /// The folder that source paths are shown relative to, beside that of the project that built the program.
+    /// Empty: none.
+    pub base: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { width: 100, colour: false, top: 5, max_functions: 8, base: String::new() }
+    }
+}
+
+/// Writes the report.
+///
+/// Fails only if `out` does. About a quarter of a second for 100,000 stacks, most of it for merging sites that look
+/// the same.
+pub fn write(profile: &Profile, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let mut buffered = io::BufWriter::new(out);
+    let mut page = Page::new(&mut buffered, options.width, options.colour);
+    head::write(profile, &mut page)?;
+    // Where nothing was recorded, the head has said so, and why.
+    if profile.completeness.attempts > 0 || profile.totals.allocations > 0 {
+        page.blank()?;
+        totals::write(profile, &mut page)?;
+        sites::write(&Analysis::new(profile), options, &mut page)?;
+        threads::write(profile, &mut page)?;
+    }
+    buffered.flush()
+}

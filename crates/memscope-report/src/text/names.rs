@@ -1,0 +1,192 @@
+//! Function names for people: standard types by their own name, everything of the user's whole.
+//!
+//! `<alloc::vec::Vec<shop::Order>>::push` becomes `Vec<shop::Order>::push`. No type argument is ever dropped, and a
+//! name that is not understood is left as it is: names are foreign text, and any text must come out well.
+
+use std::borrow::Cow;
+
+/// Crates whose modules say nothing to a reader of a report.
+const STANDARD: [&str; 4] = ["core", "alloc", "std", "hashbrown"];
+
+/// The name with the modules of standard items left out.
+pub(crate) fn readable(name: &str) -> String {
+    shorten(unwrap_inherent(name).as_ref(), |first| STANDARD.contains(&first))
+}
+
+/// The name with the modules of all items left out: for naming an operation in passing.
+pub(crate) fn brief(name: &str) -> String {
+    shorten(unwrap_inherent(name).as_ref(), |_| true)
+}
+
+/// `<X>::f` is `X::f`, unless X is a trait impl (`<X as T>::f`) or has no name of its own (`<[T]>::f`).
+fn unwrap_inherent(name: &str) -> Cow<'_, str> {
+    let Some(inner) = name.strip_prefix('<') else { return Cow::Borrowed(name) };
+    let Some(close) = closing(inner) else { return Cow::Borrowed(name) };
+    let (path, rest) = (&inner[..close], &inner[close + 1..]);
+    let is_path = path.starts_with(is_ident) && !has_top_level_as(path);
+    // A function or dyn type is not a path, though it starts like one.
+    let is_word = ["dyn ", "fn(", "for<", "unsafe ", "extern ", "impl "]
+        .iter()
+        .any(|word| path.starts_with(word));
+    if is_path && !is_word && rest.starts_with("::") {
+        Cow::Owned(format!("{path}{rest}"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// Where the bracket closes that was open before `text`.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' => depth += 1,
+            // `->` is no bracket.
+            '>' if before == '-' => {}
+            '>' if depth == 0 => return Some(at),
+            '>' => depth -= 1,
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+/// Whether ` as ` stands outside of all brackets.
+fn has_top_level_as(path: &str) -> bool {
+    let mut depth = 0i32;
+    let mut before = ' ';
+    for (at, c) in path.char_indices() {
+        match c {
+            '<' | '(' | '[' => depth += 1,
+            '>' if before == '-' => {}
+            '>' | ')' | ']' => depth -= 1,
+            ' ' if depth == 0 && path[at..].starts_with(" as ") => return true,
+            _ => {}
+        }
+        before = c;
+    }
+    false
+}
+
+/// Leaves out the modules of every path for whose first segment `drops` holds.
+fn shorten(name: &str, drops: impl Fn(&str) -> bool) -> String {
+    let mut text = String::with_capacity(name.len());
+    let mut rest = name;
+    while !rest.is_empty() {
+        let path_bytes = path_len(rest);
+        if path_bytes == 0 {
+            let other = rest.find(is_ident).unwrap_or(rest.len());
+            // What follows `::` here continues something that is no path, as in `<X as T>::f` or `{{closure}}::f`.
+            text.push_str(&rest[..other]);
+            rest = &rest[other..];
+            if text.ends_with("::") || text.ends_with('#') || text.ends_with('\'') {
+                let word = path_len(rest);
+                text.push_str(&rest[..word]);
+                rest = &rest[word..];
+            }
+            continue;
+        }
+        let path = &rest[..path_bytes];
+        let first = path.split("::").next().unwrap_or(path);
+        text.push_str(if drops(first) { without_modules(path) } else { path });
+        rest = &rest[path_bytes..];
+    }
+    text
+}
+
+/// The length of the `a::b::C` at the front; 0 if there is none.
+fn path_len(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        let word = text[end..].find(|c| !is_ident(c)).unwrap_or(text.len() - end);
+        if word == 0 {
+            // A `::` that nothing follows (`core::num::<impl usize>`) is not part of the path.
+            return end.saturating_sub(if end == 0 { 0 } else { 2 });
+        }
+        end += word;
+        if !text[end..].starts_with("::") {
+            return end;
+        }
+        end += 2;
+    }
+}
+
+/// From the first segment that looks like a type on; of functions, the last module and the function.
+fn without_modules(path: &str) -> &str {
+    let mut start = 0;
+    let mut kept = [0, 0];
+    for segment in path.split("::") {
+        if segment.starts_with(char::is_uppercase) {
+            return &path[start..];
+        }
+        kept = [kept[1], start];
+        start += segment.len() + 2;
+    }
+    &path[kept[0]..]
+}
+
+fn is_ident(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_modules_are_left_out_and_nothing_else() {
+        let table = [
+            ("shop::store::Store<T>::insert", "shop::store::Store<T>::insert"),
+            ("<alloc::vec::Vec<shop::Order>>::push", "Vec<shop::Order>::push"),
+            ("alloc::vec::Vec<T,A>::push", "Vec<T,A>::push"),
+            ("<shop::Order as core::clone::Clone>::clone", "<shop::Order as Clone>::clone"),
+            (
+                "<shop::Store<[u8; 32], alloc::string::String>>::insert::{closure#0}",
+                "shop::Store<[u8; 32], String>::insert::{closure#0}",
+            ),
+            ("alloc::slice::<impl [T]>::to_vec", "alloc::slice::<impl [T]>::to_vec"),
+            ("<[u8]>::to_vec", "<[u8]>::to_vec"),
+            ("<dyn core::any::Any>::is", "<dyn Any>::is"),
+            ("alloc::fmt::format", "fmt::format"),
+            ("std::thread::spawn::{{closure}}", "thread::spawn::{{closure}}"),
+            (
+                "core::iter::traits::iterator::Iterator::collect::<alloc::vec::Vec<u8>>",
+                "Iterator::collect::<Vec<u8>>",
+            ),
+            (
+                "<fn(u8) -> alloc::string::String as core::ops::Fn>::call",
+                "<fn(u8) -> String as Fn>::call",
+            ),
+            (
+                "std::vector<int, std::allocator<int> >::push_back(int&&)",
+                "std::vector<int, std::allocator<int> >::push_back(int&&)",
+            ),
+            ("main", "main"),
+            ("<", "<"),
+            ("a::", "a::"),
+            ("::", "::"),
+            ("", ""),
+            ("größe::Maß<ünï>::日本", "größe::Maß<ünï>::日本"),
+        ];
+        for (name, text) in table {
+            assert_eq!(readable(name), text);
+        }
+    }
+
+    #[test]
+    fn an_operation_is_named_in_passing() {
+        let table = [
+            ("<alloc::vec::Vec<shop::store::Order>>::push", "Vec<Order>::push"),
+            (
+                "<std::collections::hash::map::HashMap<u64, shop::Order>>::insert",
+                "HashMap<u64, Order>::insert",
+            ),
+            ("alloc::fmt::format", "fmt::format"),
+        ];
+        for (name, text) in table {
+            assert_eq!(brief(name), text);
+        }
+    }
+}

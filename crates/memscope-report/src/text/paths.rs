@@ -1,0 +1,106 @@
+//! Source paths for people: as short as they can be without losing which file is meant.
+//!
+//! Nothing is looked up in the file system: the report may be read on a machine that has never seen the sources.
+
+use std::borrow::Cow;
+
+/// Shortens a source path.
+///
+/// - under one of `roots` (no slash at the end): relative to it;
+/// - the standard library, installed or not: `std/alloc/src/vec/mod.rs`;
+/// - a crate from a registry or a git checkout: `serde-1.0.2/src/de.rs`.
+pub(crate) fn shorten<'a>(path: &'a str, roots: &[String]) -> Cow<'a, str> {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    for root in roots {
+        if let Some(rest) = path.strip_prefix(root.as_str()).and_then(|rest| rest.strip_prefix('/'))
+        {
+            return Cow::Borrowed(rest);
+        }
+    }
+    if let Some(rest) = after_rustc_library(path) {
+        return match rest.starts_with("std/") {
+            true => Cow::Borrowed(rest),
+            false => Cow::Owned(format!("std/{rest}")),
+        };
+    }
+    // The folder below `src` is named after the registry.
+    if let Some((_, rest)) = path.split_once("/registry/src/")
+        && let Some((_, rest)) = rest.split_once('/')
+    {
+        return Cow::Borrowed(rest);
+    }
+    // <name>-<hash>/<revision>/...
+    if let Some((_, rest)) = path.split_once("/git/checkouts/")
+        && let Some((name, rest)) = rest.split_once('/')
+        && let Some((revision, rest)) = rest.split_once('/')
+    {
+        let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
+        return Cow::Owned(format!("{name}@{revision}/{rest}"));
+    }
+    // The standard library's own dependencies.
+    if let Some(rest) = path.strip_prefix("/rust/deps/") {
+        return Cow::Borrowed(rest);
+    }
+    Cow::Borrowed(path)
+}
+
+/// Whether the file is part of a crate that cargo fetched.
+pub(crate) fn is_dependency(path: &str) -> bool {
+    path.contains("/registry/src/") || path.contains("/git/checkouts/")
+}
+
+/// What follows `library/` in a path of the standard library.
+fn after_rustc_library(path: &str) -> Option<&str> {
+    if let Some(rest) = path.strip_prefix("/rustc/") {
+        let (_commit, rest) = rest.split_once('/')?;
+        return rest.strip_prefix("library/");
+    }
+    path.split_once("/lib/rustlib/src/rust/library/").map(|(_, rest)| rest)
+}
+
+/// The folder of the project that built `exe`, by cargo's habit of building into `target` beside the sources.
+pub(crate) fn project_of(exe: &str) -> Option<&str> {
+    exe.rsplit_once("/target/").map(|(project, _)| project).filter(|project| !project.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_path_is_shortened() {
+        let roots = ["/home/ada/shop".to_owned()];
+        let table = [
+            ("/home/ada/shop/src/store.rs", "src/store.rs"),
+            ("/home/ada/shopping/src/store.rs", "/home/ada/shopping/src/store.rs"),
+            ("./src/main.rs", "src/main.rs"),
+            ("/rustc/59807616e1/library/alloc/src/vec/mod.rs", "std/alloc/src/vec/mod.rs"),
+            (
+                "/home/ada/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/lib.rs",
+                "std/core/src/lib.rs",
+            ),
+            (
+                "/home/ada/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/serde-1.0.2/src/de.rs",
+                "serde-1.0.2/src/de.rs",
+            ),
+            (
+                "/home/ada/.cargo/git/checkouts/tokio-5a3f2c/0ab1c2d/tokio/src/lib.rs",
+                "tokio@0ab1c2d/tokio/src/lib.rs",
+            ),
+            ("/rust/deps/hashbrown-0.15.2/src/raw.rs", "hashbrown-0.15.2/src/raw.rs"),
+            ("/rustc/59807616e1/library/std/src/rt.rs", "std/src/rt.rs"),
+            ("/rustc/", "/rustc/"),
+            ("", ""),
+        ];
+        for (long, short) in table {
+            assert_eq!(shorten(long, &roots), short);
+        }
+    }
+
+    #[test]
+    fn the_project_is_where_target_lies() {
+        assert_eq!(project_of("/home/ada/shop/target/release/shop"), Some("/home/ada/shop"));
+        assert_eq!(project_of("/usr/bin/true"), None);
+        assert_eq!(project_of("/target/x"), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! A stack as a person reads it: the program's own functions, and one line for each stretch of others.
+//!
+//! ```text
+//! __rust_alloc, RawVec::grow_one, Vec::push    ->  (below the function that called it)  via Vec<Order>::push
+//! Store::insert  src/store.rs:42               ->  Store::insert  src/store.rs:42
+//! Map::fold, Iterator::for_each                ->  … 2 std frames (Iterator::for_each)
+//! main  src/main.rs:7                          ->  main  src/main.rs:7
+//! lang_start, .., __libc_start_main, _start    ->  … 5 runtime frames
+//! ```
+//!
+//! Invariant: every frame of the stack is in exactly one row's count, so nothing vanishes silently; only what lies
+//! between the innermost own function and `malloc` is not counted but named.
+
+use super::{names, paths};
+use memscope_profile::analyze::{Analysis, Class, FrameView};
+use memscope_profile::model::Site;
+use std::ops::Range;
+
+/// A line of a stack, innermost first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// A function that is shown.
+    Function(Function),
+    /// The standard library's operation by which the function above allocated.
+    Via(String),
+    /// Frames that are not shown.
+    Folded {
+        /// How many.
+        frames: usize,
+        /// Whose, as in `2 std frames`; or `more`.
+        whose: &'static str,
+        /// The outermost of them, if it says something.
+        outermost: Option<String>,
+    },
+    /// Something to know about the stack itself.
+    Note(&'static str),
+}
+
+impl Row {
+    fn is_function(&self) -> bool {
+        matches!(self, Row::Function(_))
+    }
+
+    fn frames(&self) -> usize {
+        match self {
+            Row::Function(function) => function.frames,
+            Row::Folded { frames, .. } => *frames,
+            Row::Via(_) | Row::Note(_) => 0,
+        }
+    }
+}
+
+/// A function at a place in the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Function {
+    /// Its readable name, or where its code lies.
+    pub(crate) name: String,
+    /// `file:line`, or empty.
+    pub(crate) place: String,
+    /// Inlined into the next.
+    pub(crate) inlined: bool,
+    /// Its source belongs to a crate that came from a registry or a repository.
+    pub(crate) is_dependency: bool,
+    /// How many frames in a row are this function at this place (recursion).
+    pub(crate) frames: usize,
+}
+
+/// The rows of a site's stack, with at most `max_functions` functions.
+pub(crate) fn rows(
+    analysis: &Analysis<'_>,
+    site: &Site,
+    max_functions: usize,
+    roots: &[String],
+) -> Vec<Row> {
+    let frames: Vec<_> = analysis
+        .profile()
+        .stack_frames(site.stack)
+        .map(|view| (analysis.class(&view), view))
+        .collect();
+    // The program's own functions are shown; where there are none, those nearest to it.
+    let shown = [Class::User, Class::Std, Class::Runtime, Class::Allocator]
+        .into_iter()
+        .find_map(|class| Some((class, frames.iter().position(|frame| frame.0 == class)?)));
+    let mut rows = Vec::new();
+    if let Some((class, first)) = shown {
+        let via = frames[..first].iter().rev().find(|(class, _)| *class == Class::Std);
+        functions(class, &frames[first..], &mut rows, roots);
+        if let Some((_, view)) = via {
+            rows.insert(1, Row::Via(names::brief(&name(view))));
+        }
+    }
+    shorten(&mut rows, max_functions);
+    if frames.is_empty() {
+        rows.push(Row::Note("no stack could be had"));
+    } else if site.truncated {
+        rows.push(Row::Note("the stack is cut short here, its outer frames are not known"));
+    }
+    rows
+}
+
+/// Rows from the innermost function outwards: those of class `shown`, and folds of the others.
+fn functions(
+    shown: Class,
+    frames: &[(Class, FrameView<'_>)],
+    rows: &mut Vec<Row>,
+    roots: &[String],
+) {
+    for run in frames.chunk_by(|a, b| (a.0 == shown) == (b.0 == shown)) {
+        if run[0].0 != shown {
+            let is_runtime = run.iter().any(|(class, _)| *class == Class::Runtime);
+            let outermost = run.last().filter(|_| !is_runtime);
+            rows.push(Row::Folded {
+                frames: run.len(),
+                whose: if is_runtime { "runtime" } else { "std" },
+                outermost: outermost.map(|(_, view)| names::brief(&name(view))),
+            });
+            continue;
+        }
+        for (_, view) in run {
+            let new = function(view, roots);
+            match rows.last_mut() {
+                Some(Row::Function(last))
+                    if (&last.name, &last.place) == (&new.name, &new.place) =>
+                {
+                    last.frames += 1;
+                }
+                _ => rows.push(Row::Function(new)),
+            }
+        }
+    }
+}
+
+/// Shortens a stack of more than `max_functions` functions: first by folding what lies within dependencies, then,
+/// if that was not enough, by folding all between the last function shown and the outermost.
+fn shorten(rows: &mut Vec<Row>, max_functions: usize) {
+    let functions = |rows: &[Row]| rows.iter().filter(|row| row.is_function()).count();
+    if functions(rows) <= max_functions {
+        return;
+    }
+    fold_dependencies(rows);
+    let mut seen = 0;
+    let cut = rows.iter().position(|row| {
+        seen += usize::from(row.is_function());
+        seen > max_functions
+    });
+    let last = rows.iter().rposition(Row::is_function);
+    if let (Some(cut), Some(last)) = (cut, last)
+        && cut < last
+    {
+        fold(rows, cut..last + 1, "more");
+    }
+}
+
+/// Folds each stretch of several functions of dependencies; the innermost function stays.
+fn fold_dependencies(rows: &mut Vec<Row>) {
+    let is_dependency = |row: &Row| matches!(row, Row::Function(f) if f.is_dependency);
+    let may_be_within = |row: &Row| is_dependency(row) || matches!(row, Row::Folded { .. });
+    let mut at = 1;
+    while at < rows.len() {
+        let run = rows[at..].iter().take_while(|row| may_be_within(row)).count();
+        let end = rows[at..at + run].iter().rposition(is_dependency).map_or(at, |n| at + n + 1);
+        if is_dependency(&rows[at]) && end > at + 1 {
+            fold(rows, at..end, "dependency");
+        }
+        at += 1;
+    }
+}
+
+/// Replaces rows by one that counts their frames and names the outermost of them.
+fn fold(rows: &mut Vec<Row>, range: Range<usize>, whose: &'static str) {
+    let outermost = match &rows[range.end - 1] {
+        Row::Function(function) => Some(function.name.clone()),
+        _ => None,
+    };
+    let frames = rows[range.clone()].iter().map(Row::frames).sum();
+    rows.splice(range, [Row::Folded { frames, whose, outermost }]);
+}
+
+fn function(view: &FrameView<'_>, roots: &[String]) -> Function {
+    let file = view.file();
+    let place = match view.line() {
+        _ if file.is_empty() => String::new(),
+        0 => paths::shorten(file, roots).into_owned(),
+        line => format!("{}:{line}", paths::shorten(file, roots)),
+    };
+    Function {
+        name: name(view),
+        place,
+        inlined: view.is_inlined(),
+        is_dependency: paths::is_dependency(file),
+        frames: 1,
+    }
+}
+
+/// The function's name; without one, where its code lies.
+fn name(view: &FrameView<'_>) -> String {
+    let function = view.function();
+    if !function.is_empty() {
+        return names::readable(function);
+    }
+    match view.module() {
+        Some(module) => {
+            let file = module.path.rsplit('/').next().unwrap_or_default();
+            format!("{file}+{:#x}", view.file_address())
+        }
+        None => format!("{:#x}", view.address().address),
+    }
+}

@@ -1,0 +1,217 @@
+//! What each thread did, as a table. Pools of threads with numbered names share a line when there are many.
+
+use super::figures::Figures;
+use super::page::{Breaks, Ink, Page, columns, elide_middle, span};
+use super::units::{count, counted};
+use memscope_profile::model::{Profile, Thread};
+use std::collections::HashMap;
+use std::io;
+
+/// More threads than this are folded by the pattern of their names, and then cut to as many lines.
+const MAX_LINES: usize = 20;
+/// Names are cut to this many columns, or fewer on a narrow page.
+const MAX_NAME_COLUMNS: usize = 40;
+
+/// A line: a thread, or several with names of one pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Line {
+    name: String,
+    threads: usize,
+    allocations: u64,
+    allocated_bytes: u64,
+    temporary: u64,
+    frees: u64,
+    missed: u64,
+}
+
+impl Line {
+    fn of(thread: &Thread, name: String) -> Self {
+        Self {
+            name,
+            threads: 1,
+            allocations: thread.allocations,
+            allocated_bytes: thread.allocated_bytes,
+            temporary: thread.temporary,
+            frees: thread.frees,
+            missed: thread.attempts.saturating_sub(thread.successes),
+        }
+    }
+
+    fn add(&mut self, other: &Line) {
+        self.threads += other.threads;
+        self.allocations = self.allocations.saturating_add(other.allocations);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(other.allocated_bytes);
+        self.temporary = self.temporary.saturating_add(other.temporary);
+        self.frees = self.frees.saturating_add(other.frees);
+        self.missed = self.missed.saturating_add(other.missed);
+    }
+}
+
+pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
+    let figures = Figures::of(&profile.run);
+    page.blank()?;
+    match profile.threads.as_slice() {
+        [] => page.paragraph(
+            0,
+            2,
+            Breaks::Words,
+            &[span(Ink::Strong, "Threads: "), span(Ink::Plain, "none was recorded.")],
+        ),
+        [only] => {
+            let text = format!(
+                "one, {}, with {} of {}.",
+                name(only),
+                figures.counted(only.allocations, "allocation"),
+                figures.bytes(only.allocated_bytes)
+            );
+            page.paragraph(
+                0,
+                2,
+                Breaks::Words,
+                &[span(Ink::Strong, "Threads: "), span(Ink::Plain, text)],
+            )
+        }
+        threads => {
+            page.paragraph(
+                0,
+                2,
+                Breaks::Words,
+                &[
+                    span(Ink::Strong, "Threads"),
+                    span(Ink::Plain, format!(", {} in all", count(threads.len() as u64))),
+                ],
+            )?;
+            table(&lines(threads), figures, page)
+        }
+    }
+}
+
+/// The lines of the table, those with the most bytes first.
+fn lines(threads: &[Thread]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    if threads.len() <= MAX_LINES {
+        lines.extend(threads.iter().map(|thread| Line::of(thread, name(thread))));
+    } else {
+        let mut patterns = HashMap::new();
+        for thread in threads {
+            let line = Line::of(thread, name(thread));
+            match patterns.get(&pattern(&line.name)) {
+                Some(&place) => Line::add(&mut lines[place], &line),
+                None => {
+                    patterns.insert(pattern(&line.name), lines.len());
+                    lines.push(line);
+                }
+            }
+        }
+        for line in lines.iter_mut().filter(|line| line.threads > 1) {
+            line.name = format!("{} ({} threads)", pattern(&line.name), count(line.threads as u64));
+        }
+    }
+    lines.sort_by_key(|line| std::cmp::Reverse((line.allocated_bytes, line.allocations)));
+    if lines.len() > MAX_LINES {
+        let mut rest = Line::default();
+        lines.drain(MAX_LINES - 1..).for_each(|line| rest.add(&line));
+        rest.name = format!("… {}", counted(rest.threads as u64, "more thread"));
+        lines.push(rest);
+    }
+    lines
+}
+
+fn name(thread: &Thread) -> String {
+    if thread.name.is_empty() { format!("thread {}", thread.tid) } else { thread.name.clone() }
+}
+
+/// A name with its numbers left open.
+fn pattern(name: &str) -> String {
+    let mut pattern = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '0'..='9' if pattern.ends_with('*') => {}
+            '0'..='9' => pattern.push('*'),
+            _ => pattern.push(c),
+        }
+    }
+    pattern
+}
+
+/// Writes the lines under a heading, with as many columns as the page is wide enough for.
+fn table(lines: &[Line], figures: Figures, page: &mut Page<'_>) -> io::Result<()> {
+    type Cell = fn(&Line, Figures) -> String;
+    let mut all: Vec<(&str, Cell)> = vec![
+        ("allocated", |line, figures| figures.bytes(line.allocated_bytes)),
+        ("allocations", |line, figures| figures.count(line.allocations)),
+        ("temporary", |line, figures| figures.share(line.temporary, line.allocations)),
+        ("frees", |line, figures| figures.count(line.frees)),
+    ];
+    if lines.iter().any(|line| line.missed > 0) {
+        all.insert(2, ("events missed", |line, _| count(line.missed)));
+    }
+    let longest = lines.iter().map(|line| columns(&line.name)).max().unwrap_or(0);
+    let mut name_columns = longest.clamp(6, MAX_NAME_COLUMNS);
+    let mut grid: Vec<(usize, Vec<String>)> = Vec::new();
+    let mut used = 2;
+    for (heading, cell) in all {
+        let mut cells = vec![heading.to_owned()];
+        cells.extend(lines.iter().map(|line| cell(line, figures)));
+        let width = cells.iter().map(|cell| columns(cell)).max().unwrap_or(0) + 2;
+        if used + width + name_columns.min(12) > page.width() {
+            break;
+        }
+        used += width;
+        grid.push((width, cells));
+    }
+    name_columns = name_columns.min(page.width().saturating_sub(used));
+    let names = std::iter::once("thread").chain(lines.iter().map(|line| line.name.as_str()));
+    for (n, name) in names.enumerate() {
+        let name = elide_middle(name, name_columns);
+        let mut text = name.clone() + &" ".repeat(name_columns - columns(&name));
+        for (width, cells) in &grid {
+            text.push_str(&" ".repeat(width - columns(&cells[n])));
+            text.push_str(&cells[n]);
+        }
+        let ink = if n == 0 { Ink::Faint } else { Ink::Plain };
+        page.paragraph(2, 2, Breaks::Words, &[span(ink, text)])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_left_open() {
+        assert_eq!(pattern("worker-12"), "worker-*");
+        assert_eq!(pattern("pool-3-thread-14"), "pool-*-thread-*");
+        assert_eq!(pattern("main"), "main");
+    }
+
+    #[test]
+    fn few_threads_have_a_line_each_and_many_share_them() {
+        let thread = |name: String, bytes| Thread {
+            name,
+            allocations: 1,
+            allocated_bytes: bytes,
+            ..Thread::default()
+        };
+        let few: Vec<_> = (0..20).map(|n| thread(format!("worker-{n}"), n)).collect();
+        let few = lines(&few);
+        assert_eq!((few.len(), few[0].name.as_str()), (20, "worker-19"));
+
+        let mut many: Vec<_> = (0..64).map(|n| thread(format!("worker-{n}"), 10)).collect();
+        many.push(thread("main".to_owned(), 1000));
+        let many = lines(&many);
+        assert_eq!(many.len(), 2);
+        assert_eq!((many[0].name.as_str(), many[0].allocated_bytes), ("main", 1000));
+        assert_eq!(
+            (many[1].name.as_str(), many[1].allocated_bytes),
+            ("worker-* (64 threads)", 640)
+        );
+
+        let letters = ('a'..='z').map(|c| thread(c.to_string(), 1)).collect::<Vec<_>>();
+        let letters = lines(&letters);
+        assert_eq!(letters.len(), MAX_LINES);
+        assert_eq!(letters[MAX_LINES - 1].name, "… 7 more threads");
+        assert_eq!(letters.iter().map(|line| line.allocated_bytes).sum::<u64>(), 26);
+    }
+}

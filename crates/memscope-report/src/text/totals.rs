@@ -1,0 +1,94 @@
+//! Totals: four lines, each with a figure for people and the same to the last digit.
+
+use super::figures::Figures;
+use super::page::{Breaks, Ink, Page, columns, span};
+use super::units::{counted, duration_of_ms};
+use memscope_profile::model::{End, Profile};
+use std::io;
+
+/// A line of the table: what, how much, and more exactly.
+struct Total {
+    label: &'static str,
+    figure: String,
+    details: String,
+}
+
+pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
+    let totals = lines(profile);
+    let width = |text: fn(&Total) -> &str| {
+        totals.iter().map(|total| columns(text(total))).max().unwrap_or(0)
+    };
+    let (labels, figures) = (width(|total| total.label), width(|total| &total.figure));
+    let indent = labels + 2 + figures + 3;
+    for Total { label, figure, details } in &totals {
+        let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(columns(text)));
+        let label = span(Ink::Plain, format!("{label}{}  ", pad(label, labels)));
+        let figure = span(Ink::Strong, format!("{}{figure}   ", pad(figure, figures)));
+        let details = span(Ink::Plain, details);
+        if indent * 2 <= page.width() {
+            page.paragraph(0, indent, Breaks::Words, &[label, figure, details])?;
+        } else {
+            page.paragraph(0, 0, Breaks::Words, &[label, figure])?;
+            page.paragraph(2, 2, Breaks::Words, &[details])?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(profile: &Profile) -> Vec<Total> {
+    let totals = &profile.totals;
+    let figures = Figures::of(&profile.run);
+    let with_error = |bytes, blocks| {
+        let error = figures.error(bytes, blocks).map_or(String::new(), |error| format!(" {error}"));
+        figures.exact_bytes(bytes) + &error
+    };
+    let mut allocated = format!(
+        "{} in {}",
+        with_error(totals.allocated_bytes, totals.allocations),
+        figures.counted(totals.allocations, "allocation")
+    );
+    if totals.reallocs > 0 {
+        allocated += &format!(", {} of them reallocs", figures.count(totals.reallocs));
+    }
+    if totals.failed > 0 {
+        allocated += &format!("; {} failed", counted(totals.failed, "allocation"));
+    }
+    let live = profile.run.end != End::Running;
+    vec![
+        Total {
+            label: "Allocated",
+            figure: figures.bytes(totals.allocated_bytes),
+            details: allocated,
+        },
+        Total {
+            label: "Temporary",
+            figure: figures.share(totals.temporary, totals.allocations),
+            details: match totals.temporary {
+                0 => "no block was freed before its thread allocated again".to_owned(),
+                n => format!(
+                    "{} freed before their thread allocated again",
+                    figures.counted(n, "block")
+                ),
+            },
+        },
+        Total {
+            label: "Peak",
+            figure: figures.bytes(totals.peak_bytes),
+            details: format!(
+                "{} in {}, reached after {}",
+                with_error(totals.peak_bytes, totals.peak_blocks),
+                figures.counted(totals.peak_blocks, "block"),
+                duration_of_ms(totals.peak_ms)
+            ),
+        },
+        Total {
+            label: if live { "Live at end" } else { "Live now" },
+            figure: figures.bytes(totals.live_bytes),
+            details: format!(
+                "{} in {}",
+                with_error(totals.live_bytes, totals.live_blocks),
+                figures.counted(totals.live_blocks, "block")
+            ),
+        },
+    ]
+}
