@@ -1,6 +1,7 @@
 //! A [`memscope_profile::Profile`] for people and for other programs: one file per format, each a feature.
 //!
 //! - [`text`]: the report for a terminal;
+//! - [`json`]: everything, in a documented form with a schema;
 //! - [`folded`]: collapsed stacks, for flame graphs.
 //!
 //! Every format says how complete the profile is, where it has a place to say so. Formats only write: they hold no
@@ -21,5 +22,7 @@
 
 #[cfg(feature = "folded")]
 pub mod folded;
+#[cfg(feature = "json")]
+pub mod json;
 #[cfg(feature = "text")]
 pub mod text;

@@ -1,0 +1,465 @@
+//! The JSON's form: one struct per object of the schema, made from the profile while it is written.
+//!
+//! A separate set of structs, so that the profile's own fields can change without changing what was published.
+
+use memscope_profile::model::{
+    Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
+    Thread, Totals,
+};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+/// The document.
+pub(super) struct Document<'p> {
+    profile: &'p Profile,
+    /// For each address, the number of its first frame in the JSON's list of frames; then their total.
+    first_frames: Vec<u32>,
+}
+
+impl<'p> Document<'p> {
+    pub(super) fn new(profile: &'p Profile) -> Self {
+        let mut next = 0u32;
+        let mut first_frames = Vec::with_capacity(profile.addresses.len() + 1);
+        for address in &profile.addresses {
+            first_frames.push(next);
+            // An address without symbols is one frame without a name.
+            next = next.saturating_add(address.frames_len.max(1));
+        }
+        first_frames.push(next);
+        Self { profile, first_frames }
+    }
+
+    fn text(&self, id: u32) -> Option<&'p str> {
+        self.profile.strings.get(id as usize).map(String::as_str).filter(|text| !text.is_empty())
+    }
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let profile = self.profile;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("format", "memscope-profile")?;
+        map.serialize_entry("version", &super::VERSION)?;
+        map.serialize_entry("run", &RunForm::of(&profile.run))?;
+        map.serialize_entry("completeness", &CompletenessForm::of(&profile.completeness))?;
+        map.serialize_entry(
+            "warnings",
+            &List(|| {
+                profile.warnings.iter().map(|w| WarningForm { message: &w.message, hint: &w.hint })
+            }),
+        )?;
+        map.serialize_entry("totals", &TotalsForm::of(&profile.totals))?;
+        map.serialize_entry("threads", &List(|| profile.threads.iter().map(ThreadForm::of)))?;
+        map.serialize_entry("modules", &List(|| profile.modules.iter().map(ModuleForm::of)))?;
+        map.serialize_entry("frames", &List(|| self.frames()))?;
+        map.serialize_entry("sites", &List(|| self.sites()))?;
+        map.serialize_entry(
+            "timeline",
+            &TimelineForm {
+                interval_ms: profile.timeline.interval_ms,
+                samples: List(|| profile.timeline.samples.iter().map(SampleForm)),
+            },
+        )?;
+        map.end()
+    }
+}
+
+/// A list that is made while it is written.
+struct List<F>(F);
+
+impl<F, I> Serialize for List<F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item: Serialize>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+#[derive(serde::Serialize)]
+struct RunForm<'p> {
+    command: &'p [String],
+    exe: &'p str,
+    pid: u32,
+    start_unix_ms: u64,
+    duration_ns: u64,
+    end: EndForm,
+    mode: &'static str,
+    interval_bytes: u64,
+    memscope_version: &'p str,
+    unfollowed_children: u64,
+}
+
+impl<'p> RunForm<'p> {
+    fn of(run: &'p Run) -> Self {
+        Self {
+            command: &run.command,
+            exe: &run.exe,
+            pid: run.pid,
+            start_unix_ms: run.start_ns / 1_000_000,
+            duration_ns: run.duration_ns,
+            end: match run.end {
+                End::Unknown => EndForm { how: "unknown", code: None, signal: None },
+                End::Running => EndForm { how: "running", code: None, signal: None },
+                End::Exited(code) => EndForm { how: "exited", code: Some(code), signal: None },
+                End::Signaled(signal) => {
+                    EndForm { how: "signaled", code: None, signal: Some(signal) }
+                }
+            },
+            mode: match run.mode {
+                Mode::Exact => "exact",
+                Mode::Sampled => "sampled",
+                Mode::Counting => "counting",
+            },
+            interval_bytes: run.interval_bytes,
+            memscope_version: &run.memscope_version,
+            unfollowed_children: run.unfollowed_children,
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct EndForm {
+    how: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+}
+
+#[derive(serde::Serialize)]
+struct CompletenessForm<'p> {
+    attempts: u64,
+    successes: u64,
+    misses: MissesForm<'p>,
+    unknown_frees: u64,
+    truncated_stacks: u64,
+    foreign_stacks: u64,
+    peak_uncertainty_bytes: u64,
+}
+
+impl<'p> CompletenessForm<'p> {
+    fn of(completeness: &'p Completeness) -> Self {
+        Self {
+            attempts: completeness.attempts,
+            successes: completeness.successes,
+            misses: MissesForm(&completeness.misses),
+            unknown_frees: completeness.unknown_frees,
+            truncated_stacks: completeness.truncated_stacks,
+            foreign_stacks: completeness.foreign_stacks,
+            peak_uncertainty_bytes: completeness.peak_uncertainty_bytes,
+        }
+    }
+}
+
+struct MissesForm<'p>(&'p [u64; MissCause::COUNT]);
+
+impl Serialize for MissesForm<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let key = |cause| match cause {
+            MissCause::Reentered => "reentered",
+            MissCause::NotReady => "not_ready",
+            MissCause::NoRegion => "no_region",
+            MissCause::Threads => "threads",
+            MissCause::Sites => "sites",
+            MissCause::Counters => "counters",
+            MissCause::Records => "records",
+            MissCause::Other => "other",
+        };
+        serializer.collect_map(MissCause::ALL.map(|cause| (key(cause), self.0[cause as usize])))
+    }
+}
+
+#[derive(serde::Serialize)]
+struct WarningForm<'p> {
+    message: &'p str,
+    hint: &'p str,
+}
+
+#[derive(serde::Serialize)]
+struct TotalsForm {
+    allocations: u64,
+    allocated_bytes: u64,
+    frees: u64,
+    freed_bytes: u64,
+    reallocs: u64,
+    temporary: u64,
+    failed: u64,
+    peak_bytes: u64,
+    peak_blocks: u64,
+    peak_ms: u64,
+    live_bytes: u64,
+    live_blocks: u64,
+}
+
+impl TotalsForm {
+    fn of(totals: &Totals) -> Self {
+        Self {
+            allocations: totals.allocations,
+            allocated_bytes: totals.allocated_bytes,
+            frees: totals.frees,
+            freed_bytes: totals.freed_bytes,
+            reallocs: totals.reallocs,
+            temporary: totals.temporary,
+            failed: totals.failed,
+            peak_bytes: totals.peak_bytes,
+            peak_blocks: totals.peak_blocks,
+            peak_ms: totals.peak_ms,
+            live_bytes: totals.live_bytes,
+            live_blocks: totals.live_blocks,
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct ThreadForm<'p> {
+    tid: u32,
+    name: &'p str,
+    first_ms: u64,
+    attempts: u64,
+    successes: u64,
+    allocations: u64,
+    allocated_bytes: u64,
+    frees: u64,
+    freed_bytes: u64,
+    temporary: u64,
+}
+
+impl<'p> ThreadForm<'p> {
+    fn of(thread: &'p Thread) -> Self {
+        Self {
+            tid: thread.tid,
+            name: &thread.name,
+            first_ms: thread.first_ms,
+            attempts: thread.attempts,
+            successes: thread.successes,
+            allocations: thread.allocations,
+            allocated_bytes: thread.allocated_bytes,
+            frees: thread.frees,
+            freed_bytes: thread.freed_bytes,
+            temporary: thread.temporary,
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct ModuleForm<'p> {
+    path: &'p str,
+    build_id: String,
+    start: Hex,
+    end: Hex,
+    bias: Hex,
+    symbols: &'static str,
+    debug_path: &'p str,
+}
+
+impl<'p> ModuleForm<'p> {
+    fn of(module: &'p Module) -> Self {
+        Self {
+            path: &module.path,
+            build_id: module.build_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            start: Hex(module.start),
+            end: Hex(module.end),
+            bias: Hex(module.bias),
+            symbols: match module.symbols {
+                Symbols::NotAsked => "not_asked",
+                Symbols::DebugInfo => "debug_info",
+                Symbols::SymbolTable => "symbol_table",
+                Symbols::Missing => "missing",
+                Symbols::Unreadable => "unreadable",
+                Symbols::Replaced => "replaced",
+            },
+            debug_path: &module.debug_path,
+        }
+    }
+}
+
+/// A number that may exceed 2^53.
+#[derive(Clone, Copy)]
+struct Hex(u64);
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
+
+#[derive(serde::Serialize)]
+struct FrameForm<'p> {
+    address: Hex,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_instruction: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'p str>,
+    #[serde(skip_serializing_if = "is_zero")]
+    line: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    column: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inlined: bool,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl<'p> Document<'p> {
+    fn frames(&self) -> impl Iterator<Item = FrameForm<'p>> {
+        self.profile.addresses.iter().flat_map(move |address| {
+            let of_address = FrameForm {
+                address: Hex(address.address),
+                is_instruction: address.is_instruction,
+                module: address.module.checked_sub(1),
+                function: None,
+                symbol: None,
+                file: None,
+                line: 0,
+                column: 0,
+                inlined: false,
+            };
+            (0..address.frames_len.max(1)).map(move |n| {
+                let place = address.frames_start as usize + n as usize;
+                match self.profile.frames.get(place) {
+                    Some(frame) if address.frames_len > 0 => FrameForm {
+                        function: self.text(frame.function),
+                        symbol: self.text(frame.symbol),
+                        file: self.text(frame.file),
+                        line: frame.line,
+                        column: frame.column,
+                        inlined: frame.inlined,
+                        ..of_address
+                    },
+                    _ => FrameForm { ..of_address },
+                }
+            })
+        })
+    }
+
+    fn sites(&self) -> impl Iterator<Item = SiteForm<'_, 'p>> {
+        self.profile.sites.iter().map(move |site| {
+            let Counts {
+                allocations,
+                allocated_bytes,
+                frees,
+                freed_bytes,
+                temporary,
+                peak_blocks,
+                peak_bytes,
+            } = site.counts;
+            SiteForm {
+                kind: match Kind::from_u8(site.kind) {
+                    Some(Kind::Malloc) => "malloc",
+                    Some(Kind::Calloc) => "calloc",
+                    Some(Kind::Realloc) => "realloc",
+                    Some(Kind::Aligned) => "aligned",
+                    None => "unknown",
+                },
+                stack: StackForm { document: self, stack: site.stack },
+                truncated: site.truncated,
+                task: site.task,
+                first_ms: site.first_ms,
+                allocations,
+                allocated_bytes,
+                frees,
+                freed_bytes,
+                temporary,
+                peak_blocks,
+                peak_bytes,
+                live_blocks: site.counts.live_blocks(),
+                live_bytes: site.counts.live_bytes(),
+            }
+        })
+    }
+}
+
+#[derive(serde::Serialize)]
+struct SiteForm<'d, 'p> {
+    kind: &'static str,
+    stack: StackForm<'d, 'p>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    task: u32,
+    first_ms: u64,
+    allocations: u64,
+    allocated_bytes: u64,
+    frees: u64,
+    freed_bytes: u64,
+    temporary: u64,
+    peak_blocks: u64,
+    peak_bytes: u64,
+    live_blocks: u64,
+    live_bytes: u64,
+}
+
+/// Numbers of frames, innermost first.
+struct StackForm<'d, 'p> {
+    document: &'d Document<'p>,
+    stack: u32,
+}
+
+impl Serialize for StackForm<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Document { profile, first_frames } = self.document;
+        let mut seq = serializer.serialize_seq(None)?;
+        let mut stack = self.stack;
+        while let Some(node) = stack.checked_sub(1).and_then(|n| profile.stacks.get(n as usize)) {
+            let address = node.address as usize;
+            if let Some([first, end]) = first_frames.get(address..address.saturating_add(2)) {
+                for frame in *first..*end {
+                    seq.serialize_element(&frame)?;
+                }
+            }
+            // Parents come first in a checked profile; in any other, this keeps the walk finite.
+            stack = if node.parent < stack { node.parent } else { 0 };
+        }
+        seq.end()
+    }
+}
+
+#[derive(serde::Serialize)]
+struct TimelineForm<L> {
+    interval_ms: u64,
+    samples: L,
+}
+
+struct SampleForm<'p>(&'p Sample);
+
+impl Serialize for SampleForm<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Sample { ms, live_bytes, live_blocks, allocations, ref changes } = *self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("ms", &ms)?;
+        map.serialize_entry("live_bytes", &live_bytes)?;
+        map.serialize_entry("live_blocks", &live_blocks)?;
+        map.serialize_entry("allocations", &allocations)?;
+        map.serialize_entry(
+            "changes",
+            &List(|| {
+                changes.iter().map(|change| ChangeForm {
+                    site: change.site,
+                    live_blocks: change.live_blocks,
+                    live_bytes: change.live_bytes,
+                    allocations: change.allocations,
+                    allocated_bytes: change.allocated_bytes,
+                })
+            }),
+        )?;
+        map.end()
+    }
+}
+
+#[derive(serde::Serialize)]
+struct ChangeForm {
+    site: u32,
+    live_blocks: i64,
+    live_bytes: i64,
+    allocations: u64,
+    allocated_bytes: u64,
+}
