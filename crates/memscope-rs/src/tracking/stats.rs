@@ -1,0 +1,247 @@
+//! The counters that every thread may add to and any thread may read.
+//!
+//! ```text
+//! 64 bytes, read by all and hardly ever written:
+//! instance | shards | settled successes, misses | stray attempts, successes, misses | warning
+//! ```
+//!
+//! Invariants:
+//! - A total is what the shards hold plus the strays, less what a reset settled. Shards and strays only grow, so a
+//!   reset writes nothing that another thread writes.
+//! - Order of a reading: settled, then all outcomes, then all attempts (see [`Shards`]). What is settled was read from
+//!   the outcomes before, so no difference is negative; and the attempts lose exactly the settled outcomes, so
+//!   successes + misses <= attempts holds whatever resets come in between.
+//!
+//! Deliberately absent: what a thread has recorded by itself; shards pass from thread to thread.
+
+use std::fmt;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::detailed::{DetailedStats, ratio};
+use super::shard::{Event, serial};
+use super::shards::Shards;
+use super::sync::{AtomicU64, const_constructor};
+use super::thread;
+use super::warning::{WARN_BELOW, Warning};
+
+/// Counts attempts and how they ended, from any number of threads, and says how complete the tracking is.
+///
+/// Record an attempt before its outcome. Then in every reading, from any thread, `successes + misses <= attempts`,
+/// also when attempt and outcome come from different threads with a happens-before between them; and a reading is
+/// exact once the threads that recorded were joined.
+///
+/// Recording writes to cache lines of the calling thread alone: no lock, no locked instruction, no waiting. The first
+/// record of a thread in an instance allocates 128 bytes, or takes over what a dead thread or a dropped instance left.
+/// Reading adds up over the threads that recorded here at the same time. The instance itself has 64 bytes.
+///
+/// An event that a signal handler records while it interrupts a record on the same thread may be lost.
+///
+/// `Display`, `Debug` and, with feature `serde`, `Serialize` show a reading.
+///
+/// ```
+/// use memscope_rs::tracking::TrackingStats;
+///
+/// let stats = TrackingStats::new();
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| {
+///             stats.record_attempt();
+///             stats.record_success();
+///         });
+///     }
+/// });
+/// assert_eq!(stats.get_detailed_stats().successes, 4);
+/// ```
+#[repr(align(64))]
+pub struct TrackingStats {
+    /// The number that threads know the instance by, 0 before its first claim.
+    instance: AtomicU64,
+    shards: Shards,
+    /// Outcomes that a reset has settled, together with as many attempts.
+    settled_successes: AtomicU64,
+    settled_misses: AtomicU64,
+    /// Events of threads that cannot hold a shard just now: see [`thread::claimed`].
+    strays: [AtomicU64; 3],
+    warning: Warning,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<TrackingStats>() == 64);
+
+impl TrackingStats {
+    const_constructor! {
+        /// Nothing recorded yet. Const, so that it can be a `static`; allocates nothing.
+        pub fn new() -> Self {
+            Self {
+                instance: AtomicU64::new(0),
+                shards: Shards::new(),
+                settled_successes: AtomicU64::new(0),
+                settled_misses: AtomicU64::new(0),
+                strays: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
+                warning: Warning::new(),
+            }
+        }
+    }
+
+    /// Records that something is about to be tracked. Comes before the outcome.
+    ///
+    /// Cost: a comparison and an addition in memory of the calling thread.
+    #[inline]
+    pub fn record_attempt(&self) {
+        self.record(Event::Attempt);
+    }
+
+    /// Records that an attempt succeeded. Cost as [`record_attempt`](Self::record_attempt).
+    #[inline]
+    pub fn record_success(&self) {
+        self.record(Event::Success);
+    }
+
+    /// Records that an attempt failed. Cost as [`record_attempt`](Self::record_attempt); it never warns.
+    #[inline]
+    pub fn record_miss(&self) {
+        self.record(Event::Miss);
+    }
+
+    #[inline(always)]
+    fn record(&self, event: Event) {
+        match thread::cached(self.instance.load(Relaxed)) {
+            Some(shard) => shard.record(event),
+            None => self.record_uncached(event),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_uncached(&self, event: Event) {
+        match thread::claimed(self.instance(), &self.shards) {
+            Some(shard) => shard.record(event),
+            None => {
+                self.strays[event as usize].fetch_add(1, Release);
+            }
+        }
+    }
+
+    fn instance(&self) -> u64 {
+        let instance = self.instance.load(Relaxed);
+        if instance != 0 {
+            return instance;
+        }
+        let fresh = serial();
+        match self.instance.compare_exchange(0, fresh, Relaxed, Relaxed) {
+            Ok(_) => fresh,
+            Err(instance) => instance,
+        }
+    }
+
+    /// Successes per attempt, from 0 to 1; 1 before the first attempt. An attempt without an outcome is not a success.
+    ///
+    /// Cost: a few loads, plus two for each thread that recorded here at the same time. Never warns.
+    #[inline]
+    pub fn get_completeness(&self) -> f64 {
+        let settled_successes = self.settled_successes.load(Acquire);
+        let settled_misses = self.settled_misses.load(Acquire);
+        let successes = self.total(Event::Success) - settled_successes;
+        let attempts =
+            self.total(Event::Attempt).saturating_sub(settled_successes + settled_misses);
+        ratio(successes, attempts, 1.0)
+    }
+
+    /// Counts and ratios of one moment.
+    ///
+    /// Cost: a few loads, plus three for each thread that recorded here at the same time. If the completeness is below
+    /// 90 % it may warn, at most once per doubling of the attempts: on stderr, or as
+    /// [`on_low_completeness`](super::on_low_completeness) says. As many attempts as there are recording threads may
+    /// be open without causing a warning.
+    #[inline]
+    pub fn get_detailed_stats(&self) -> DetailedStats {
+        let stats = self.read();
+        if stats.completeness < WARN_BELOW {
+            self.warning.warn(&stats, self.shards.len());
+        }
+        stats
+    }
+
+    /// Whether completeness is at least 0.95 and the contention rate at most 0.05.
+    ///
+    /// Cost, and warning, as [`get_detailed_stats`](Self::get_detailed_stats).
+    pub fn is_healthy(&self) -> bool {
+        self.get_detailed_stats().is_healthy()
+    }
+
+    /// The completeness in a word; see [`DetailedStats::quality_grade`].
+    ///
+    /// Cost, and warning, as [`get_detailed_stats`](Self::get_detailed_stats).
+    pub fn quality_grade(&self) -> &'static str {
+        self.get_detailed_stats().quality_grade()
+    }
+
+    /// Begins anew: outcomes so far are forgotten, each with its attempt. An attempt that is still open stays counted,
+    /// so that its outcome, when it comes, is not one without an attempt.
+    ///
+    /// Threads may go on recording meanwhile; what they record is forgotten or kept, but never torn. (An outcome that
+    /// was recorded without any attempt is forgotten too, as if it had had one.) Cost as a reading.
+    pub fn reset(&self) {
+        let successes = self.total(Event::Success);
+        let misses = self.total(Event::Miss);
+        let missing = (successes + misses).saturating_sub(self.total(Event::Attempt));
+        if missing > 0 {
+            self.strays[Event::Attempt as usize].fetch_add(missing, Relaxed);
+        }
+        // The larger of two resets at once holds. Whoever acquires it sees at least the outcomes that it settles.
+        self.settled_successes.fetch_max(successes, AcqRel);
+        self.settled_misses.fetch_max(misses, AcqRel);
+        self.warning.reset();
+    }
+
+    /// A reading, without a warning.
+    #[inline]
+    fn read(&self) -> DetailedStats {
+        let settled_successes = self.settled_successes.load(Acquire);
+        let settled_misses = self.settled_misses.load(Acquire);
+        let successes = self.total(Event::Success) - settled_successes;
+        let misses = self.total(Event::Miss) - settled_misses;
+        let attempts =
+            self.total(Event::Attempt).saturating_sub(settled_successes + settled_misses);
+        DetailedStats::new(attempts, successes, misses)
+    }
+
+    /// Everything ever recorded, resets notwithstanding.
+    #[inline]
+    fn total(&self, event: Event) -> u64 {
+        self.strays[event as usize].load(Acquire) + self.shards.sum(event)
+    }
+}
+
+impl Default for TrackingStats {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TrackingStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DetailedStats { attempts, successes, misses, completeness, contention_rate } =
+            self.read();
+        f.debug_struct("TrackingStats")
+            .field("attempts", &attempts)
+            .field("successes", &successes)
+            .field("misses", &misses)
+            .field("completeness", &completeness)
+            .field("contention_rate", &contention_rate)
+            .finish()
+    }
+}
+
+impl fmt::Display for TrackingStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.read().fmt(f)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for TrackingStats {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde::Serialize::serialize(&self.read(), serializer)
+    }
+}
