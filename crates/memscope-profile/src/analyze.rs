@@ -14,6 +14,9 @@ mod merge;
 mod rank;
 mod stack;
 
+#[cfg(test)]
+mod tests;
+
 pub use class::{Class, Classifier};
 pub use merge::Analysis;
 pub use rank::{Line, Metric, Ranking};

@@ -22,10 +22,10 @@ const MAX_FRAMES_COMPARED: usize = 1024;
 #[derive(Debug)]
 pub struct Analysis<'a> {
     profile: &'a Profile,
-    /// By place in `profile.frames`.
-    frame_classes: Vec<Class>,
-    /// By place in `profile.addresses`: for those without frames.
-    address_classes: Vec<Class>,
+    /// Of each frame of each address, one address after the other; one for an address without frames.
+    classes: Vec<Class>,
+    /// Where an address's begin in `classes`.
+    first_classes: Vec<usize>,
     groups: Vec<Group>,
 }
 
@@ -38,12 +38,8 @@ struct Group {
 impl<'a> Analysis<'a> {
     /// Classifies every frame and merges the sites. About 0.1 s for 100,000 stacks.
     pub fn new(profile: &'a Profile) -> Self {
-        let mut analysis = Self {
-            profile,
-            frame_classes: vec![Class::User; profile.frames.len()],
-            address_classes: vec![Class::User; profile.addresses.len()],
-            groups: Vec::new(),
-        };
+        let mut analysis =
+            Self { profile, classes: Vec::new(), first_classes: Vec::new(), groups: Vec::new() };
         analysis.classify();
         analysis.groups = analysis.merge();
         analysis
@@ -56,10 +52,10 @@ impl<'a> Analysis<'a> {
 
     /// Whose code a frame is. The frame must come from the same profile. Costs a look-up.
     pub fn class(&self, frame: &FrameView<'_>) -> Class {
-        let class = match frame.frame_index {
-            Some(index) => self.frame_classes.get(index as usize),
-            None => self.address_classes.get(frame.address_index as usize),
-        };
+        let within =
+            frame.frame_index.map_or(0, |it| it.saturating_sub(frame.address().frames_start));
+        let first = self.first_classes.get(frame.address_index as usize);
+        let class = first.and_then(|first| self.classes.get(first + within as usize));
         class.copied().unwrap_or_default()
     }
 
@@ -78,17 +74,13 @@ impl<'a> Analysis<'a> {
         let classifier = Classifier::new(self.profile);
         let mut known = HashMap::new();
         for address in 0..self.profile.addresses.len() as u32 {
+            self.first_classes.push(self.classes.len());
             for view in self.profile.address_frames(address) {
                 let module = view.module().map_or("", |module| module.path.as_str());
-                let Some((index, frame)) = view.frame_index.zip(view.frame()) else {
-                    self.address_classes[address as usize] = classifier.class("", "", module);
-                    continue;
-                };
+                let frame = view.frame().copied().unwrap_or_default();
                 let key = (frame.function, frame.file, view.address().module);
-                let class = *known
-                    .entry(key)
-                    .or_insert_with(|| classifier.class(view.function(), view.file(), module));
-                self.frame_classes[index as usize] = class;
+                let class = || classifier.class(view.function(), view.file(), module);
+                self.classes.push(*known.entry(key).or_insert_with(class));
             }
         }
     }

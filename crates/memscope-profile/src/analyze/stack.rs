@@ -93,8 +93,10 @@ const NO_FRAME: u32 = u32::MAX;
 impl StackFrames<'_> {
     fn enter(&mut self, address: u32) {
         self.address = address;
+        let all = self.profile.frames.len() as u32;
         let known = self.profile.addresses.get(address as usize).map(|address| {
-            address.frames_start..address.frames_start.saturating_add(address.frames_len)
+            let end = address.frames_start.saturating_add(address.frames_len);
+            address.frames_start..end.min(all)
         });
         self.frames = match known {
             Some(frames) if !frames.is_empty() => frames,
