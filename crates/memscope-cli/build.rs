@@ -2,7 +2,7 @@
 //!
 //! One installed file is enough: `memscope` holds the bytes of `libmemscope_preload.so`. Cargo has no stable way to
 //! depend on the cdylib of another package, so a nested cargo builds it, into a target directory of its own under
-//! `OUT_DIR`, and its path is handed to the crate as `MEMSCOPE_PRELOAD_PATH`.
+//! `OUT_DIR`, and its path is handed to the crate as `PRELOAD_LIBRARY`.
 //!
 //! Invariants:
 //! - The library is the same whatever surrounds the build: wrappers, flags and job servers of the outer cargo
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
     }
     let library = build(root, &variable("TARGET")?)?;
-    println!("cargo:rustc-env=MEMSCOPE_PRELOAD_PATH={}", library.display());
+    println!("cargo:rustc-env=PRELOAD_LIBRARY={}", library.display());
     Ok(())
 }
 

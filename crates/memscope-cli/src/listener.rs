@@ -28,8 +28,6 @@ const MAX_CALLERS: usize = 64;
 pub(crate) struct Greeting {
     /// The process, as this process numbers it.
     pub(crate) pid: Pid,
-    /// The layout of its region.
-    pub(crate) version: u32,
     /// Its region.
     pub(crate) region: File,
 }
@@ -103,11 +101,10 @@ fn greeting(caller: &OwnedFd) -> io::Result<Option<Greeting>> {
     let peer = socket_peercred(caller)?;
     let hello = bytes.get(..received.bytes).and_then(Hello::decode);
     let is_ours = peer.uid == rustix::process::geteuid() || peer.uid == rustix::process::getuid();
-    Ok(hello.zip(region).filter(|_| is_ours).map(|(hello, region)| Greeting {
-        pid: peer.pid,
-        version: hello.version,
-        region: File::from(region),
-    }))
+    Ok(hello
+        .and(region)
+        .filter(|_| is_ours)
+        .map(|region| Greeting { pid: peer.pid, region: File::from(region) }))
 }
 
 /// 128 random bits in hexadecimal.
@@ -157,11 +154,11 @@ mod tests {
         let region = tempfile::tempfile().unwrap();
         region.write_all_at(b"region", 0).unwrap();
         let caller = call(&listener);
-        say(&caller, &Hello { pid: 1, version: 7 }.encode(), Some(&region));
+        say(&caller, &Hello { pid: 1, version: 1 }.encode(), Some(&region));
         drop(caller);
         let greetings = listener.receive();
         assert_eq!(greetings.len(), 1);
-        assert_eq!((greetings[0].pid, greetings[0].version), (rustix::process::getpid(), 7));
+        assert_eq!(greetings[0].pid, rustix::process::getpid());
         let mut bytes = [0; 6];
         greetings[0].region.read_exact_at(&mut bytes, 0).unwrap();
         assert_eq!(&bytes, b"region");

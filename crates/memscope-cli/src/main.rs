@@ -1,8 +1,9 @@
 //! `memscope`: runs a program and shows who holds its memory.
 //!
 //! ```text
-//! arguments -> run    -> program, output, preload -> supervise (listener, signals, tick, sampler) -> report
-//!           -> report -> a file that was kept
+//! arguments -> run -> program, hookable, output -> supervise (preload, listener, signals, tick, sampler)
+//!                  -> recording, symbols, caveats -> show
+//!           -> report (a file that was kept)       -> show
 //! ```
 //!
 //! Invariants: an error that a user can meet is one sentence, a hint and an exit code (see [`error`]); memscope's own
@@ -10,15 +11,21 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod caveats;
 mod error;
+mod hookable;
 mod listener;
 mod output;
 mod preload;
 mod program;
+mod recording;
+mod report;
 mod run;
 mod sampler;
+mod show;
 mod signals;
 mod supervise;
+mod symbols;
 mod terminal;
 mod tick;
 
@@ -38,7 +45,10 @@ fn main() -> ExitCode {
             let voice = Voice::new(options.quiet);
             (voice, run::run(options, voice))
         }
-        Task::Report(_) => return ExitCode::from(2),
+        Task::Report(options) => {
+            let voice = Voice::new(false);
+            (voice, report::report(options, voice))
+        }
     };
     ExitCode::from(result.unwrap_or_else(|error| {
         voice.error(&error);

@@ -56,6 +56,7 @@ impl Output {
             }
             result => result.map_err(|error| {
                 Error::new(format!("writing {} failed: {}", self.shown, reason(&error)))
+                    .hint("Look whether its folder is still there and the disk has room.")
             }),
         }
     }

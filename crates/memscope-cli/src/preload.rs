@@ -21,7 +21,7 @@ use std::process::Command;
 /// The dynamic linker's variable.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
-static LIBRARY: &[u8] = include_bytes!(env!("MEMSCOPE_PRELOAD_PATH"));
+static LIBRARY: &[u8] = include_bytes!(env!("PRELOAD_LIBRARY"));
 
 /// The library where a dynamic linker can open it, for as long as this value lives.
 #[derive(Debug)]

@@ -7,32 +7,79 @@
 use crate::arguments::Run;
 use crate::error::{Error, OWN_FAILURE};
 use crate::output::Output;
-use crate::terminal::Voice;
-use crate::{program, supervise};
+use crate::symbols::symbolize;
+use crate::terminal::{Style, Voice};
+use crate::{caveats, hookable, program, recording, show, supervise};
+use memscope_profile::Profile;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
 /// Runs the program and reports. The value is the exit code.
 pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
-    let open = |path: &Option<PathBuf>, mode| {
-        path.as_deref().map(|path| Output::open(path, mode)).transpose()
+    let open = |path: &Option<PathBuf>| {
+        // A profile holds paths and arguments, which are the user's own business.
+        path.as_deref().map(|path| Output::open(path, 0o600)).transpose()
     };
     let name = options.command.first().ok_or_else(|| Error::new("no program is named"))?;
     let path = program::find(name)?;
-    // A profile holds paths and arguments, which are the user's own business.
-    let _output = open(&options.output, 0o600)?;
-    let _json = open(&options.json, 0o600)?;
-    let _folded = open(&options.folded, 0o600)?;
+    hookable::check(&path)?;
+    let outputs = Outputs {
+        profile: open(&options.output)?,
+        json: open(&options.json)?,
+        folded: open(&options.folded)?,
+    };
 
-    let ended = supervise::run(&path, &options.command)?;
+    let (ended, recording) = supervise::run(&path, &options.command)?;
     let exit_code = exit_code(ended.status);
-    if ended.recording.is_none() {
-        let error = Error::new("nothing was recorded");
-        voice.error(&error);
-        return Ok(if exit_code == 0 { OWN_FAILURE } else { exit_code });
+    let shown = match recording {
+        Some(recording) => recording::read(recording, &ended).and_then(|mut profile| {
+            if let Some(error) = caveats::nothing_seen(&profile) {
+                return Err(error);
+            }
+            if voice.is_quiet() && outputs.is_empty() {
+                return Ok(());
+            }
+            symbolize(&mut profile, voice);
+            show(&profile, options, outputs, voice)
+        }),
+        None => Err(caveats::never_heard_of(&path)),
+    };
+    match shown {
+        // The program's own failure says more.
+        Err(error) if exit_code != 0 => {
+            voice.error(&error);
+            Ok(exit_code)
+        }
+        shown => shown.map(|()| exit_code),
     }
-    Ok(exit_code)
+}
+
+/// Where the profile is written to.
+struct Outputs {
+    profile: Option<Output>,
+    json: Option<Output>,
+    folded: Option<Output>,
+}
+
+impl Outputs {
+    fn is_empty(&self) -> bool {
+        self.profile.is_none() && self.json.is_none() && self.folded.is_none()
+    }
+}
+
+fn show(profile: &Profile, options: &Run, outputs: Outputs, voice: Voice) -> Result<(), Error> {
+    if !voice.is_quiet() {
+        let style = Style::of(&io::stderr());
+        // A stderr that is closed or full is no reason to lose the files.
+        let _ = show::write_text(profile, &options.view, style, &mut io::stderr().lock());
+    }
+    let kept = outputs.profile.map(|output| show::keep(profile, output));
+    let json = outputs.json.map(|output| show::write_json(profile, output));
+    let folded = outputs.folded.map(|output| show::write_folded(profile, &options.view, output));
+    // Each is tried, whatever became of the others.
+    [kept, json, folded].into_iter().flatten().collect()
 }
 
 /// The exit code that a shell would show: the program's own, or 128 and the signal's number.

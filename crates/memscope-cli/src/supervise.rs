@@ -14,8 +14,8 @@ use crate::preload::Preload;
 use crate::program;
 use crate::sampler::Sampler;
 use crate::signals::Signals;
-use crate::tick::{Clock, TICK_MS};
-use memscope_profile::model::Timeline;
+use crate::tick::{Clock, TICK_MS, elapsed_ns};
+use memscope_profile::timeline::Recorder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::ffi::OsString;
@@ -34,10 +34,10 @@ const MAX_STRANGERS: usize = 16;
 pub(crate) struct Ended {
     /// Its exit status.
     pub(crate) status: ExitStatus,
-    /// What it recorded; `None` if it never said hello.
-    pub(crate) recording: Option<Recording>,
     /// How many times it executed another program in its place after it had begun to record.
     pub(crate) images_before: usize,
+    /// The executable that the process had at last, as far as was seen.
+    pub(crate) last_exe: PathBuf,
     /// Executables of other processes that said hello, each once; not all, if there were very many.
     pub(crate) strangers: Vec<PathBuf>,
 }
@@ -50,11 +50,15 @@ pub(crate) struct Recording {
     /// From the region's start to the program's end.
     pub(crate) duration_ns: u64,
     /// Samples taken meanwhile.
-    pub(crate) timeline: Timeline,
+    pub(crate) samples: Recorder,
 }
 
-/// Runs the program at `path`, called as `arguments` say, and waits for its end.
-pub(crate) fn run(path: &Path, arguments: &[OsString]) -> Result<Ended, Error> {
+/// Runs the program at `path`, called as `arguments` say, and waits for its end. The recording is `None` if the
+/// program never said hello.
+pub(crate) fn run(
+    path: &Path,
+    arguments: &[OsString],
+) -> Result<(Ended, Option<Recording>), Error> {
     let failed = |what: &str, error: io::Error| Error::new(format!("{what}: {}", reason(&error)));
     let listener = Listener::open()
         .map_err(|error| failed("cannot open a socket for the program's region", error))?;
@@ -97,6 +101,7 @@ struct Supervisor {
     signals: Signals,
     watch: Option<Watch>,
     images: usize,
+    last_exe: PathBuf,
     strangers: Vec<PathBuf>,
 }
 
@@ -111,16 +116,28 @@ impl Supervisor {
     fn new(child: Child, listener: Listener, signals: Signals) -> Self {
         let pid = Pid::from_child(&child);
         let end = pidfd_open(pid, PidfdFlags::empty()).ok();
-        Self { child, pid, end, listener, signals, watch: None, images: 0, strangers: Vec::new() }
+        Self {
+            child,
+            pid,
+            end,
+            listener,
+            signals,
+            watch: None,
+            images: 0,
+            last_exe: PathBuf::new(),
+            strangers: Vec::new(),
+        }
     }
 
-    fn wait(mut self) -> io::Result<Ended> {
+    fn wait(mut self) -> io::Result<(Ended, Option<Recording>)> {
         let status = loop {
             self.wait_for_an_event()?;
             self.signals.pass_on(self.pid);
             self.receive();
             if let Some(watch) = &mut self.watch {
                 watch.clock.tick();
+                // Once it has ended there is nothing to be seen, and the name of before stays.
+                self.last_exe = exe(self.pid).unwrap_or(self.last_exe);
             }
             if let Some(status) = self.child.try_wait()? {
                 break status;
@@ -129,16 +146,13 @@ impl Supervisor {
         // What the program sent in its last moments is still in the socket.
         self.receive();
         let recording = self.watch.map(|watch| Recording {
-            duration_ns: watch.clock.elapsed_ns(),
+            duration_ns: elapsed_ns(watch.clock.start_ns()),
             region: watch.region,
-            timeline: watch.sampler.finish(),
+            samples: watch.sampler.finish(),
         });
-        Ok(Ended {
-            status,
-            images_before: self.images.saturating_sub(1),
-            recording,
-            strangers: self.strangers,
-        })
+        let images_before = self.images.saturating_sub(1);
+        let Self { last_exe, strangers, .. } = self;
+        Ok((Ended { status, images_before, last_exe, strangers }, recording))
     }
 
     /// Waits for the next event or the next tick.
@@ -162,8 +176,7 @@ impl Supervisor {
             if greeting.pid == self.pid {
                 self.begin(greeting);
             } else if self.strangers.len() < MAX_STRANGERS {
-                let exe = format!("/proc/{}/exe", greeting.pid.as_raw_nonzero());
-                let name = std::fs::read_link(exe).unwrap_or_else(|_| "a process".into());
+                let name = exe(greeting.pid).unwrap_or_else(|| "a process that soon ended".into());
                 if !self.strangers.contains(&name) {
                     self.strangers.push(name);
                 }
@@ -174,15 +187,18 @@ impl Supervisor {
     /// The program's region takes the place of the one before, whose image is gone.
     fn begin(&mut self, greeting: Greeting) {
         let open = || -> io::Result<Watch> {
-            Ok(Watch {
-                clock: Clock::new(greeting.region.try_clone()?)?,
-                sampler: Sampler::start(greeting.region.try_clone()?),
-                region: greeting.region,
-            })
+            let clock = Clock::new(greeting.region.try_clone()?)?;
+            let sampler = Sampler::start(greeting.region.try_clone()?, clock.start_ns())?;
+            Ok(Watch { region: greeting.region, clock, sampler })
         };
         if let Ok(watch) = open() {
             self.watch = Some(watch);
             self.images += 1;
         }
     }
+}
+
+/// The executable of a process, if the process lives and we may know.
+fn exe(process: Pid) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{}/exe", process.as_raw_nonzero())).ok()
 }

@@ -81,21 +81,12 @@ impl Voice {
         self.quiet
     }
 
-    /// Says what the user ought to know; `hint` may be empty.
-    pub(crate) fn warn(self, message: &str, hint: &str) {
-        if !self.quiet {
-            line("warning: ", message);
-            if !hint.is_empty() {
-                line("  hint: ", hint);
-            }
-        }
-    }
-
     /// Says what failed, even when quiet.
     pub(crate) fn error(self, error: &Error) {
-        line("", &error.message);
+        // A stderr that is closed or full is no reason to fail.
+        let _ = writeln!(io::stderr(), "memscope: {}", error.message);
         if !error.hint.is_empty() {
-            line("  hint: ", &error.hint);
+            let _ = writeln!(io::stderr(), "memscope:   hint: {}", error.hint);
         }
     }
 
@@ -104,11 +95,6 @@ impl Voice {
         let shown = !self.quiet && io::stderr().is_terminal();
         Progress { work, shown, begun: Instant::now(), drawn: None }
     }
-}
-
-/// A stderr that is closed or full is no reason to fail.
-fn line(kind: &str, text: &str) {
-    let _ = writeln!(io::stderr(), "memscope: {kind}{text}");
 }
 
 /// A line on the terminal that is redrawn in place and removed at the end. Work that is quickly done shows nothing.

@@ -34,22 +34,27 @@ impl Clock {
         }
     }
 
-    /// Nanoseconds since the region's start.
-    pub(crate) fn elapsed_ns(&self) -> u64 {
-        let now = clock_gettime(ClockId::Monotonic);
-        let now_ns = now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned();
-        now_ns.saturating_sub(self.start_ns)
+    /// The region's start by the monotonic clock, in nanoseconds.
+    pub(crate) fn start_ns(&self) -> u64 {
+        self.start_ns
     }
 
     /// Writes the time, if it can be told from the time written last.
     pub(crate) fn tick(&mut self) {
-        let birth = Birth::from_ms(self.elapsed_ns() / 1_000_000);
+        let birth = Birth::from_ms(elapsed_ns(self.start_ns) / 1_000_000);
         if self.last != Some(birth) {
             // It can only fail when the region was not a memfd; birth times are then coarser still.
             let _ = self.region.write_all_at(&u32::from(birth.0).to_ne_bytes(), TICK_OFFSET);
             self.last = Some(birth);
         }
     }
+}
+
+/// Nanoseconds since `start_ns` by the monotonic clock.
+pub(crate) fn elapsed_ns(start_ns: u64) -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let now_ns = now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned();
+    now_ns.saturating_sub(start_ns)
 }
 
 #[cfg(test)]

@@ -1,0 +1,42 @@
+//! Writes a profile in the formats that were asked for.
+
+use crate::arguments::View;
+use crate::error::Error;
+use crate::output::Output;
+use crate::terminal::Style;
+use memscope_profile::{Profile, file};
+use memscope_report::{folded, json, text};
+use std::io::{self, Write};
+
+/// Writes the report for a terminal.
+pub(crate) fn write_text(
+    profile: &Profile,
+    view: &View,
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let base = std::env::current_dir().map(|folder| folder.to_string_lossy().into_owned());
+    let options = text::Options {
+        width: style.columns,
+        colour: style.colour,
+        top: view.top,
+        base: base.unwrap_or_default(),
+        ..text::Options::default()
+    };
+    text::write(profile, &options, out)
+}
+
+/// Writes the profile as a file that `memscope report` reads.
+pub(crate) fn keep(profile: &Profile, output: Output) -> Result<(), Error> {
+    output.finish(|out| file::write(profile, out))
+}
+
+/// Writes the profile as JSON.
+pub(crate) fn write_json(profile: &Profile, output: Output) -> Result<(), Error> {
+    output.finish(|out| json::write(profile, out))
+}
+
+/// Writes collapsed stacks.
+pub(crate) fn write_folded(profile: &Profile, view: &View, output: Output) -> Result<(), Error> {
+    output.finish(|out| folded::write(profile, view.metric, out))
+}
