@@ -206,3 +206,126 @@ fn name(view: &FrameView<'_>) -> String {
         None => format!("{:#x}", view.address().address),
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/profiles/mod.rs"]
+mod profiles;
+
+#[cfg(test)]
+mod tests {
+    use super::profiles::{Builder, Code, order_service};
+    use super::*;
+    use memscope_profile::model::{Counts, Kind};
+
+    /// The rows of a stack, innermost first, one text each.
+    fn texts(codes: &[Code], max_functions: usize) -> Vec<String> {
+        let mut builder = Builder::new("/usr/bin/shop");
+        let site = *builder.site(&[codes], Kind::Malloc, Counts::default());
+        let analysis = Analysis::new(&builder.profile);
+        let rows = rows(&analysis, &site, max_functions, &[]);
+        rows.iter()
+            .map(|row| match row {
+                Row::Function(f) => format!("{}x {} {}", f.frames, f.name, f.place),
+                Row::Via(operation) => format!("via {operation}"),
+                Row::Folded { frames, whose, outermost } => {
+                    format!("{frames} {whose} {}", outermost.as_deref().unwrap_or("-"))
+                }
+                Row::Note(text) => (*text).to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn own_functions_are_shown_and_others_folded() {
+        assert_eq!(
+            texts(
+                &[
+                    &["__rust_alloc"],
+                    &["alloc::raw_vec::RawVec<u8>::grow_one"],
+                    &["<alloc::vec::Vec<u8>>::push", "shop::put @ src/put.rs:3"],
+                    &["core::iter::Iterator::fold"],
+                    &["core::iter::Iterator::for_each"],
+                    &["shop::main @ src/main.rs:9"],
+                    &["std::rt::lang_start"],
+                    &["_start"],
+                ],
+                8
+            ),
+            [
+                "1x shop::put src/put.rs:3",
+                "via Vec<u8>::push",
+                "2 std Iterator::for_each",
+                "1x shop::main src/main.rs:9",
+                "2 runtime -"
+            ]
+        );
+    }
+
+    #[test]
+    fn without_own_functions_those_nearest_are_shown() {
+        assert_eq!(
+            texts(&[&["__rust_alloc"], &["std::thread::Thread::new"], &["std::rt::init"]], 8),
+            ["1x Thread::new ", "1 runtime -"]
+        );
+        assert_eq!(texts(&[&["malloc"]], 8), ["1x malloc "]);
+        assert_eq!(texts(&[], 8), ["no stack could be had"]);
+    }
+
+    #[test]
+    fn dependencies_give_way_first_when_there_are_many_functions() {
+        let codes: &[Code] = &[
+            &["serde::a @ /h/.cargo/registry/src/x/serde-1.0.0/src/a.rs:1"],
+            &["shop::b @ src/b.rs:2"],
+            &["tokio::c @ /h/.cargo/registry/src/x/tokio-1.0.0/src/c.rs:3"],
+            &["core::ops::FnOnce::call_once"],
+            &["tokio::d @ /h/.cargo/registry/src/x/tokio-1.0.0/src/d.rs:4"],
+            &["shop::e @ src/e.rs:5"],
+            &["shop::main @ src/main.rs:6"],
+        ];
+        assert_eq!(
+            texts(codes, 4),
+            [
+                "1x serde::a serde-1.0.0/src/a.rs:1",
+                "1x shop::b src/b.rs:2",
+                "3 dependency tokio::d",
+                "1x shop::e src/e.rs:5",
+                "1x shop::main src/main.rs:6"
+            ]
+        );
+        assert_eq!(
+            texts(codes, 2),
+            [
+                "1x serde::a serde-1.0.0/src/a.rs:1",
+                "1x shop::b src/b.rs:2",
+                "3 dependency tokio::d",
+                "2 more shop::main"
+            ]
+        );
+        assert_eq!(texts(codes, 9).len(), codes.len());
+    }
+
+    #[test]
+    fn recursion_is_one_row() {
+        let walk: Code = &["shop::walk @ src/tree.rs:7"];
+        assert_eq!(
+            texts(&[walk, walk, walk, &["shop::main @ src/main.rs:1"]], 8),
+            ["3x shop::walk src/tree.rs:7", "1x shop::main src/main.rs:1"]
+        );
+    }
+
+    #[test]
+    fn every_frame_outside_the_operation_is_in_one_row() {
+        let profile = order_service();
+        let analysis = Analysis::new(&profile);
+        for site in &profile.sites {
+            let frames: Vec<_> = profile.stack_frames(site.stack).collect();
+            let all = rows(&analysis, site, usize::MAX, &[]);
+            let counted = |rows: &[Row]| rows.iter().map(Row::frames).sum::<usize>();
+            let inside = frames.len() - counted(&all);
+            assert!(frames[..inside].iter().all(|frame| analysis.class(frame) != Class::User));
+            for max_functions in 0..12 {
+                assert_eq!(counted(&rows(&analysis, site, max_functions, &[])), counted(&all));
+            }
+        }
+    }
+}

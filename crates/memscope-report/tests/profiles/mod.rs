@@ -420,7 +420,7 @@ pub(crate) fn many_stacks(n: u32) -> Profile {
     let site = |stack| Site { stack, kind: Kind::Malloc as u8, counts, ..Site::default() };
     // A stack begins in the middle of an earlier one: they share their outer frames.
     for stack in 0..n {
-        let mut parent = (stack / 2) * 16;
+        let mut parent = stack / 64 * 16;
         for depth in 0..16 {
             let address = (stack.wrapping_mul(2_654_435_761) >> 8).wrapping_add(depth * 37);
             profile.stacks.push(StackNode { parent, address: address % functions });
