@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <map>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -61,9 +60,16 @@ int main() {
     int lane_sum = lanes[3].values[31] + lane->values[0];
     delete lane;
     delete[] lanes;
-    char* refused = new (std::nothrow) char[static_cast<std::size_t>(-1) / 4];
+
+    // More than a vector can hold is refused before anything is allocated but the exception.
+    const char* refused = "granted";
+    try {
+        std::vector<int>().reserve(static_cast<std::size_t>(-1));
+    } catch (const std::length_error&) {
+        refused = "refused";
+    }
 
     std::printf("cpp %zu articles %zu prices %d caught %d lanes %s\n", articles.size(), prices, caught, lane_sum,
-                refused ? "granted" : "refused");
+                refused);
     return 0;
 }

@@ -22,6 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // region for the handshake and the offset of the clock; the rest of the region is the profile's to read.
     ("memscope-cli", &["memscope-profile", "memscope-report", "memscope-region"]),
     ("testprograms", &[]),
+    // It asks capture for the very stacks that it compares with another's.
+    ("stack-checker", &["memscope-capture", "memscope-region"]),
     ("xtask", &[]),
 ];
 
