@@ -53,7 +53,17 @@ impl Figures {
 
     /// A part of a whole in percent, empty if there is no whole.
     pub(crate) fn share(self, part: u64, whole: u64) -> String {
-        units::share(part, whole).map_or(String::new(), |share| self.mark(share))
+        match units::share(part, whole) {
+            None => String::new(),
+            // Said to be inexact already.
+            Some(share) if share.starts_with(['<', '>']) => share,
+            Some(share) => self.mark(share),
+        }
+    }
+
+    /// The mean size of blocks: `57 B on average`. `None` if there are not several.
+    pub(crate) fn mean_size(self, bytes: u64, blocks: u64) -> Option<String> {
+        (blocks > 1).then(|| format!("{} on average", self.bytes(bytes / blocks)))
     }
 
     /// The 95 % error of an estimate of `bytes` in `blocks`: `± 9 %`. `None` for exact figures and for none.
@@ -70,18 +80,6 @@ impl Figures {
             _ => "± 200 % or more".to_owned(),
         })
     }
-}
-
-/// The size of a block: `each of 64 bytes`, or `of 57.3 bytes on average`. `None` if there is no block.
-pub(crate) fn block_size(bytes: u64, blocks: u64) -> Option<String> {
-    let whole = bytes.checked_div(blocks)?;
-    Some(if blocks == 1 {
-        "one block".to_owned()
-    } else if bytes.is_multiple_of(blocks) && whole < 1024 {
-        format!("{} on average", units::counted(whole, "byte"))
-    } else {
-        format!("{} on average", units::bytes(whole))
-    })
 }
 
 #[cfg(test)]

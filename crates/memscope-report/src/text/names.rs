@@ -13,9 +13,59 @@ pub(crate) fn readable(name: &str) -> String {
     shorten(unwrap_inherent(name).as_ref(), |first| STANDARD.contains(&first))
 }
 
-/// The name with the modules of all items left out: for naming an operation in passing.
+/// The name of a standard operation, for naming it in passing: `Vec<Order>::push`. The modules of all types are
+/// left out, and so are the standard's default type arguments.
 pub(crate) fn brief(name: &str) -> String {
-    shorten(unwrap_inherent(name).as_ref(), |_| true)
+    let name = with_arguments(&shorten(unwrap_inherent(name).as_ref(), |_| true));
+    DEFAULT_ARGUMENTS.iter().fold(name, |name, default| {
+        name.replace(&format!(", {default}>"), ">").replace(&format!("::<{default}>"), "")
+    })
+}
+
+/// Type arguments of standard types that are there whether or not anyone thought of them. The allocator comes last.
+const DEFAULT_ARGUMENTS: [&str; 2] = ["Global", "RandomState"];
+
+/// `Vec<T,A>::push::<Order, Global>` is `Vec<Order, Global>::push`. The older mangling names the parameters of the
+/// type, and debug info the arguments of the function: first those of the type. The standard library's types and
+/// the impls of their methods have the same order of parameters, so this may be done to its names and no others.
+fn with_arguments(name: &str) -> String {
+    fn parts(name: &str) -> Option<String> {
+        let open = name.find('<')?;
+        let close = open + 1 + closing(&name[open + 1..])?;
+        let parameters: Vec<&str> = name[open + 1..close].split(',').collect();
+        let is_parameter = |text: &&str| {
+            text.starts_with(|c: char| c.is_ascii_uppercase())
+                && text[1..].chars().all(|c| c.is_ascii_digit())
+        };
+        let method = &name[close + 1..];
+        let (path, arguments) = method.strip_suffix('>')?.split_once("::<")?;
+        let arguments = top_level_list(arguments);
+        if !parameters.iter().all(is_parameter) || arguments.len() < parameters.len() {
+            return None;
+        }
+        let (own, rest) = arguments.split_at(parameters.len());
+        let rest = if rest.is_empty() { String::new() } else { format!("::<{}>", rest.join(", ")) };
+        Some(format!("{}<{}>{path}{rest}", &name[..open], own.join(", ")))
+    }
+    parts(name).unwrap_or_else(|| name.to_owned())
+}
+
+/// The parts between the commas that stand outside of all brackets.
+fn top_level_list(text: &str) -> Vec<&str> {
+    let mut depth = 0i32;
+    let mut before = ' ';
+    text.split(|c| {
+        match c {
+            '<' | '(' | '[' | '{' => depth += 1,
+            '>' if before == '-' => {}
+            '>' | ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        before = c;
+        c == ',' && depth == 0
+    })
+    .map(str::trim)
+    .collect()
 }
 
 /// `<X>::f` is `X::f`, unless X is a trait impl (`<X as T>::f`) or has no name of its own (`<[T]>::f`).
@@ -113,18 +163,16 @@ fn path_len(text: &str) -> usize {
     }
 }
 
-/// From the first segment that looks like a type on; of functions, the last module and the function.
+/// From the first segment that looks like a type on. A function is not known without its modules.
 fn without_modules(path: &str) -> &str {
     let mut start = 0;
-    let mut kept = [0, 0];
     for segment in path.split("::") {
         if segment.starts_with(char::is_uppercase) {
             return &path[start..];
         }
-        kept = [kept[1], start];
         start += segment.len() + 2;
     }
-    &path[kept[0]..]
+    path
 }
 
 fn is_ident(c: char) -> bool {
@@ -149,8 +197,8 @@ mod tests {
             ("alloc::slice::<impl [T]>::to_vec", "alloc::slice::<impl [T]>::to_vec"),
             ("<[u8]>::to_vec", "<[u8]>::to_vec"),
             ("<dyn core::any::Any>::is", "<dyn Any>::is"),
-            ("alloc::fmt::format", "fmt::format"),
-            ("std::thread::spawn::{{closure}}", "thread::spawn::{{closure}}"),
+            ("alloc::fmt::format", "alloc::fmt::format"),
+            ("std::thread::spawn::{{closure}}", "std::thread::spawn::{{closure}}"),
             (
                 "core::iter::traits::iterator::Iterator::collect::<alloc::vec::Vec<u8>>",
                 "Iterator::collect::<Vec<u8>>",
@@ -179,11 +227,21 @@ mod tests {
     fn an_operation_is_named_in_passing() {
         let table = [
             ("<alloc::vec::Vec<shop::store::Order>>::push", "Vec<Order>::push"),
+            ("alloc::vec::Vec<T,A>::push::<shop::Order, alloc::alloc::Global>", "Vec<Order>::push"),
+            (
+                "std::collections::hash::map::HashMap<K,V,S,A>::entry::<u64, fn(u8, u8) -> (), \
+                 std::hash::random::RandomState, alloc::alloc::Global>",
+                "HashMap<u64, fn(u8, u8) -> ()>::entry",
+            ),
+            ("core::option::Option<T>::map::<u8, [u8; 3], F>", "Option<u8>::map::<[u8; 3], F>"),
+            ("alloc::vec::Vec<T,A>::push::<u8>", "Vec<T,A>::push::<u8>"),
+            ("a<b", "a<b"),
+            ("a<T>>::<", "a<T>>::<"),
             (
                 "<std::collections::hash::map::HashMap<u64, shop::Order>>::insert",
                 "HashMap<u64, Order>::insert",
             ),
-            ("alloc::fmt::format", "fmt::format"),
+            ("alloc::fmt::format", "alloc::fmt::format"),
         ];
         for (name, text) in table {
             assert_eq!(brief(name), text);

@@ -2,7 +2,7 @@
 //!
 //! A stack is written once: where a site is among the top by several metrics, the later ones point to the first.
 
-use super::figures::{Figures, block_size};
+use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, columns, span};
 use super::stack::{Row, rows};
 use super::units::{counted, duration_of_ms};
@@ -115,25 +115,28 @@ impl Section {
 
     /// What is to be said of a line beside its amount and share.
     fn details(&self, counts: &Counts, figures: Figures) -> String {
-        let bytes_in_blocks = |bytes, blocks: u64, of: String| {
-            let error = figures.error(bytes, blocks).map(|error| format!(" {error}"));
-            let bytes = figures.exact_bytes(bytes) + &error.unwrap_or_default();
-            format!("{bytes} in {of}{}", figures.counted(blocks, "block"))
+        let held = |bytes, blocks, blocks_in_words: String| {
+            let error = figures.error(bytes, blocks).map_or(String::new(), |e| format!(" {e}"));
+            format!("{}{error} in {blocks_in_words}", figures.exact_bytes(bytes))
         };
         let size = || {
-            let size = block_size(counts.allocated_bytes, counts.allocations);
+            let size = figures.mean_size(counts.allocated_bytes, counts.allocations);
             size.map_or(String::new(), |size| format!(", {size}"))
         };
         match self.metric {
-            Metric::Peak => bytes_in_blocks(counts.peak_bytes, counts.peak_blocks, String::new()),
-            Metric::LiveAtEnd if counts.frees == 0 => {
-                bytes_in_blocks(counts.live_bytes(), counts.live_blocks(), "all its ".to_owned())
+            Metric::Peak => {
+                let blocks = figures.counted(counts.peak_blocks, "block");
+                held(counts.peak_bytes, counts.peak_blocks, blocks)
             }
-            Metric::LiveAtEnd => format!(
-                "{} of {}",
-                bytes_in_blocks(counts.live_bytes(), counts.live_blocks(), String::new()),
-                figures.count(counts.allocations)
-            ),
+            Metric::LiveAtEnd => {
+                let (live, of) = (counts.live_blocks(), counts.allocations);
+                let blocks = match counts.frees {
+                    0 if of == 1 => "its only block".to_owned(),
+                    0 => format!("all its {}", figures.counted(of, "block")),
+                    _ => format!("{} of {}", figures.counted(live, "block"), figures.count(of)),
+                };
+                held(counts.live_bytes(), live, blocks)
+            }
             Metric::Allocations | Metric::AllocatedBytes => {
                 format!("{}{}", figures.bytes(counts.allocated_bytes), size())
             }

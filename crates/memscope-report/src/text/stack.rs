@@ -16,6 +16,9 @@ use memscope_profile::analyze::{Analysis, Class, FrameView};
 use memscope_profile::model::Site;
 use std::ops::Range;
 
+/// How many functions of the standard library are shown of a stack that has no others.
+const MAX_STD_FUNCTIONS: usize = 3;
+
 /// A line of a stack, innermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
@@ -72,10 +75,16 @@ pub(crate) fn rows(
     max_functions: usize,
     roots: &[String],
 ) -> Vec<Row> {
+    let mut has_begun = false;
     let frames: Vec<_> = analysis
         .profile()
         .stack_frames(site.stack)
-        .map(|view| (analysis.class(&view), view))
+        .map(|view| {
+            // Beyond where libc starts a program there is only its entry, which may have no name to know it by.
+            let class = if has_begun { Class::Runtime } else { analysis.class(&view) };
+            has_begun |= view.function().starts_with("__libc_start_");
+            (class, view)
+        })
         .collect();
     // The program's own functions are shown; where there are none, those nearest to it.
     let shown = [Class::User, Class::Std, Class::Runtime, Class::Allocator]
@@ -87,6 +96,9 @@ pub(crate) fn rows(
         functions(class, &frames[first..], &mut rows, roots);
         if let Some((_, view)) = via {
             rows.insert(1, Row::Via(names::brief(&name(view))));
+        }
+        if class == Class::Std {
+            keep_outermost(&mut rows, MAX_STD_FUNCTIONS);
         }
     }
     shorten(&mut rows, max_functions);
@@ -126,6 +138,19 @@ fn functions(
                 }
                 _ => rows.push(Row::Function(new)),
             }
+        }
+    }
+}
+
+/// Folds the functions inside of the `max_functions` outermost: of a library's own doings, what was asked of it says
+/// more than how it does it.
+fn keep_outermost(rows: &mut Vec<Row>, max_functions: usize) {
+    let functions = rows.iter().take_while(|row| row.is_function()).count();
+    if functions > max_functions + 1 {
+        let inside = functions - max_functions;
+        fold(rows, 0..inside, "std");
+        if let Some(Row::Folded { outermost, .. }) = rows.first_mut() {
+            *outermost = None;
         }
     }
 }
@@ -267,6 +292,19 @@ mod tests {
             texts(&[&["__rust_alloc"], &["std::thread::Thread::new"], &["std::rt::init"]], 8),
             ["1x Thread::new ", "1 runtime -"]
         );
+        let deep: &[Code] = &[
+            &["__rust_alloc"],
+            &["std::a"],
+            &["std::b"],
+            &["std::c"],
+            &["std::d"],
+            &["std::e"],
+            &["std::rt::init"],
+        ];
+        assert_eq!(
+            texts(deep, 8),
+            ["2 std -", "1x std::c ", "1x std::d ", "1x std::e ", "1 runtime -"]
+        );
         assert_eq!(texts(&[&["malloc"]], 8), ["1x malloc "]);
         assert_eq!(texts(&[], 8), ["no stack could be had"]);
     }
@@ -302,6 +340,13 @@ mod tests {
             ]
         );
         assert_eq!(texts(codes, 9).len(), codes.len());
+    }
+
+    #[test]
+    fn beyond_the_start_of_the_program_is_the_runtime() {
+        let codes: &[Code] =
+            &[&["load @ a.c:1"], &["main @ a.c:9"], &["__libc_start_main_impl"], &["+entry"]];
+        assert_eq!(texts(codes, 8), ["1x load a.c:1", "1x main a.c:9", "2 runtime -"]);
     }
 
     #[test]
