@@ -112,7 +112,7 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         add(&row.slow_walks, taken.slow.into());
     }
     let key = Sites::key(&taken, kind, 0);
-    let counter = match state.sites.find(key) {
+    let counter = match state.sites.find(key, taken.home) {
         Some(counter) => counter,
         None => {
             add(&row.new_stacks, 1);

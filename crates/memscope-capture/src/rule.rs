@@ -16,12 +16,12 @@ use memscope_region::sys;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Shape {
-    /// There is no rule: no module, no unwind information. The walk ends here, truncated.
-    Unknown = 0,
     /// CFA = rsp + offset.
-    Rsp = 1,
+    Rsp = 0,
     /// CFA = rbp + offset.
-    Rbp = 2,
+    Rbp = 1,
+    /// There is no rule: no module, no unwind information. The walk ends here, truncated.
+    Unknown = 2,
     /// CFA = the word at rbp - offset, and the caller's rbp is the word at rbp: a function that realigned its stack.
     RbpIndirect = 3,
     /// The outermost frame: the return address is undefined.
@@ -59,13 +59,19 @@ impl Rule {
     #[inline(always)]
     pub const fn shape(self) -> Shape {
         match self.0 & ((1 << Self::SHAPE_BITS) - 1) {
-            1 => Shape::Rsp,
-            2 => Shape::Rbp,
+            0 => Shape::Rsp,
+            1 => Shape::Rbp,
             3 => Shape::RbpIndirect,
             4 => Shape::End,
             5 => Shape::Slow,
             _ => Shape::Unknown,
         }
+    }
+
+    /// Whether the shape is [`Shape::Rsp`] or [`Shape::Rbp`].
+    #[inline(always)]
+    pub const fn is_simple(self) -> bool {
+        self.0 & 0b110 == 0
     }
 
     /// The CFA's offset in bytes.
@@ -123,7 +129,7 @@ pub struct RuleTable {
 }
 
 /// The size of the first table.
-pub const FIRST_BITS: u32 = 12;
+pub const FIRST_BITS: u32 = 10;
 
 impl RuleTable {
     /// Makes an empty table of `2^bits` slots at `place`. `None` if there is no memory.
@@ -165,7 +171,7 @@ impl RuleTable {
         let mut at = start(pc, self.shift);
         // A lookup ends at an empty slot, so some must remain even where no larger table can be had.
         // ORDERING: relaxed, an estimate.
-        if self.used.load(Ordering::Relaxed) as usize > slots.len() / 4 * 3 {
+        if self.used.load(Ordering::Relaxed) as usize > slots.len() / 8 * 7 {
             return true;
         }
         for _ in 0..slots.len() {
@@ -179,7 +185,7 @@ impl RuleTable {
                     slot.value.store(value, Ordering::Release);
                     // ORDERING: relaxed, an estimate.
                     let used = self.used.fetch_add(1, Ordering::Relaxed) as usize;
-                    return used > slots.len() / 2;
+                    return used > slots.len() / 8 * 5;
                 }
                 Err(there) if there == pc as u64 => {
                     // ORDERING: as above. Both writers store the same, or a later module's.

@@ -21,11 +21,39 @@ const FIRST_ENTRIES: usize = 64;
 /// Bit of [`memscope_region::SiteRow::kind`] for a truncated stack.
 const TRUNCATED: u32 = 1 << 8;
 
+/// A stack that the thread has seen.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 struct Leaf {
+    /// [`Sites::key`]; 0: no entry.
     hash: u64,
-    counter: *const CounterCells,
+    /// The counter row's address (48 bits), and above it 16 bits of the home.
+    packed: u64,
+}
+
+/// Entries of a leaf table that lie together: four cache lines.
+const GROUP: usize = 16;
+
+impl Leaf {
+    const HOME_SHIFT: u32 = 48;
+
+    fn new(hash: u64, home: u64, counter: &'static CounterCells) -> Self {
+        Self { hash, packed: core::ptr::from_ref(counter) as u64 | home << Self::HOME_SHIFT }
+    }
+
+    #[inline(always)]
+    fn counter(self) -> &'static CounterCells {
+        // SAFETY: an entry that has a hash has a row, mapped for ever below 2^47.
+        unsafe { &*((self.packed & ((1 << Self::HOME_SHIFT) - 1)) as *const CounterCells) }
+    }
+
+    /// Where the entry is looked for first. Stacks with the same outer part (the same home) lie in the same group: a
+    /// program that works in one place for a while finds them in the cache. Beyond 2^16 groups the hash spreads them.
+    #[inline(always)]
+    fn start(hash: u64, home: u64, mask: usize) -> usize {
+        let group = (home & 0xffff) as usize | ((hash >> 32) as usize) << 16;
+        (group * GROUP + hash as usize % GROUP) & mask
+    }
 }
 
 /// One thread's ways from stacks and sites to its counter rows.
@@ -67,14 +95,13 @@ impl Sites {
 
     /// The row for a stack that this thread has seen.
     #[inline(always)]
-    pub fn find(&self, key: u64) -> Option<&'static CounterCells> {
-        let mut at = key as usize & self.leaf_mask;
+    pub fn find(&self, key: u64, home: u64) -> Option<&'static CounterCells> {
+        let mut at = Leaf::start(key, home, self.leaf_mask);
         loop {
-            // SAFETY: `at` is below the number of entries; an entry that has a hash has a row, mapped for ever.
-            let leaf = unsafe { &*self.leaves.add(at) };
+            // SAFETY: `at` is below the number of entries.
+            let leaf = unsafe { *self.leaves.add(at) };
             if leaf.hash == key {
-                // SAFETY: as above.
-                return Some(unsafe { &*leaf.counter });
+                return Some(leaf.counter());
             }
             if leaf.hash == 0 {
                 return None;
@@ -149,7 +176,7 @@ impl Sites {
         insert_leaf(
             self.leaves,
             self.leaf_mask,
-            Leaf { hash: Self::key(taken, kind, task), counter },
+            Leaf::new(Self::key(taken, kind, task), taken.home, counter),
         );
         self.leaf_count += 1;
         Ok(counter)
@@ -188,13 +215,15 @@ impl Sites {
     }
 }
 
+/// Where a site is looked for first. Sites that were met one after the other have neighbouring ids, and lie together.
 #[inline(always)]
 fn index_start(site: u32) -> usize {
-    (u64::from(site).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
+    let group = (u64::from(site / GROUP as u32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
+    group * GROUP + site as usize % GROUP
 }
 
 fn insert_leaf(leaves: *mut Leaf, mask: usize, leaf: Leaf) {
-    let mut at = leaf.hash as usize & mask;
+    let mut at = Leaf::start(leaf.hash, leaf.packed >> Leaf::HOME_SHIFT, mask);
     // SAFETY: the table has `mask + 1` entries, at least half of them empty.
     unsafe {
         while (*leaves.add(at)).hash != 0 {

@@ -32,6 +32,9 @@ const FIRST_DEPTH: usize = 64;
 /// The deepest stack that is recorded; deeper ones are cut at the outer end and counted as truncated.
 pub const MAX_DEPTH: usize = 1 << 18;
 
+/// Frames that differ between stacks which belong together: those of the allocator's callers and of containers.
+const INNER_FRAMES: usize = 4;
+
 /// Hash of the empty stack.
 const SEED: u64 = 0x6d65_6d73_636f_7065;
 /// Hash of the empty stack when what follows is truncated: such a stack is never taken for a whole one.
@@ -104,6 +107,8 @@ impl Bounds {
 pub struct Taken {
     /// Identifies the stack: equal hashes are taken for equal stacks (64 bits, well mixed).
     pub hash: u64,
+    /// The hash of its outer part, all but the innermost [`INNER_FRAMES`]: stacks with the same home are neighbours.
+    pub home: u64,
     /// Whether the walk ended before the outermost frame.
     pub truncated: bool,
     /// Whether the stack is not the thread's own.
@@ -176,6 +181,16 @@ impl Walker {
     pub fn frames(&mut self) -> &mut [Frame] {
         // SAFETY: `depth` never exceeds the capacity, and frames below it are written.
         unsafe { core::slice::from_raw_parts_mut(self.frames, self.depth) }
+    }
+
+    /// The hash of the outer part of the last stack.
+    #[inline(always)]
+    fn home(&self) -> u64 {
+        if self.depth <= INNER_FRAMES {
+            return 0;
+        }
+        // SAFETY: below the depth.
+        unsafe { (*self.frames.add(self.depth - 1 - INNER_FRAMES)).hash }
     }
 
     /// Whether the last stack was taken by the slow path.
@@ -268,13 +283,25 @@ impl Walker {
                 self.reusable = 0;
                 let kept = count.min(self.capacity);
                 let hash = self.commit(0, kept, TRUNCATED_SEED, 0);
-                return Ok(Taken { hash, truncated: true, foreign, slow: false });
+                return Ok(Taken {
+                    hash,
+                    home: self.home(),
+                    truncated: true,
+                    foreign,
+                    slow: false,
+                });
             }
         }
         let hash = self.commit(joined, count, seed, zero);
         self.slow = false;
         self.reusable = if reusable && !foreign { self.depth } else { 0 };
-        Ok(Taken { hash, truncated: matches!(end, End::Truncated), foreign, slow: false })
+        Ok(Taken {
+            hash,
+            home: self.home(),
+            truncated: matches!(end, End::Truncated),
+            foreign,
+            slow: false,
+        })
     }
 
     /// Walks outwards until a cached frame is met or the stack ends. Fresh frames go into `fresh[..count]`.
@@ -538,6 +565,6 @@ impl Walker {
             }
         }
         let hash = self.commit(0, count, if truncated { TRUNCATED_SEED } else { SEED }, 0);
-        Ok(Taken { hash, truncated, foreign, slow: true })
+        Ok(Taken { hash, home: self.home(), truncated, foreign, slow: true })
     }
 }
