@@ -16,7 +16,9 @@ pub(super) fn write(rows: &[Row], indent: usize, page: &mut Page<'_>) -> io::Res
     let name_columns = rows
         .iter()
         .filter_map(|row| match row {
-            Row::Function(function) => Some((columns(&function.name), columns(&tail(function)))),
+            Row::Function(function) if !function.place.is_empty() => {
+                Some((columns(&function.name), columns(&tail(function))))
+            }
             _ => None,
         })
         .filter(|(name, tail)| {
@@ -68,7 +70,8 @@ fn write_function(
     let (place, remarks) = (span(Ink::Place, place), span(Ink::Faint, remarks));
     let free = page.width().saturating_sub(indent + 2 + columns(&tail));
     if columns(name) <= free && !tail.is_empty() {
-        let gap = " ".repeat(name_columns.min(free).saturating_sub(columns(name)) + 2);
+        let to_column = name_columns.min(free).saturating_sub(columns(name)) + 2;
+        let gap = " ".repeat(if function.place.is_empty() { 1 } else { to_column });
         let spans = [span(ink, name), span(Ink::Plain, gap), place, remarks];
         return page.paragraph(indent, indent + 2, Breaks::Code, &spans);
     }

@@ -22,6 +22,29 @@ pub(crate) fn brief(name: &str) -> String {
     })
 }
 
+/// As [`brief`], without type arguments: for what is only mentioned.
+pub(crate) fn bare(name: &str) -> String {
+    let name = brief(name);
+    let mut text = String::with_capacity(name.len());
+    let mut rest = name.as_str();
+    while let Some(open) = rest.find('<') {
+        let (before, after) = rest.split_at(open);
+        text.push_str(before);
+        match closing(&after[1..]) {
+            // Arguments follow a name. What follows nothing is the name itself, as in `<X as T>::f`.
+            Some(close) if text.ends_with(is_ident) || text.ends_with("::") => {
+                text.truncate(text.trim_end_matches("::").len());
+                rest = &after[close + 2..];
+            }
+            _ => {
+                text.push('<');
+                rest = &after[1..];
+            }
+        }
+    }
+    text + rest
+}
+
 /// Type arguments of standard types that are there whether or not anyone thought of them. The allocator comes last.
 const DEFAULT_ARGUMENTS: [&str; 2] = ["Global", "RandomState"];
 
@@ -245,6 +268,25 @@ mod tests {
         ];
         for (name, text) in table {
             assert_eq!(brief(name), text);
+        }
+    }
+
+    #[test]
+    fn what_is_only_mentioned_has_no_arguments() {
+        let table = [
+            (
+                "<core::iter::Map<Vec<u8>, fn(u8) -> u8> as core::iter::Iterator>::fold::<(), F>",
+                "<Map as Iterator>::fold",
+            ),
+            ("core::iter::Iterator::for_each::<core::ops::Range<u64>, F>", "Iterator::for_each"),
+            ("alloc::slice::<impl [T]>::to_vec", "alloc::slice::to_vec"),
+            ("<[T]>::to_vec", "<[T]>::to_vec"),
+            ("operator<<", "operator<<"),
+            ("a<b>>", "a>"),
+            ("<<<", "<<<"),
+        ];
+        for (name, text) in table {
+            assert_eq!(bare(name), text);
         }
     }
 }

@@ -124,7 +124,7 @@ fn functions(
             rows.push(Row::Folded {
                 frames: run.len(),
                 whose: if is_runtime { "runtime" } else { "std" },
-                outermost: outermost.map(|(_, view)| names::brief(&name(view))),
+                outermost: outermost.map(|(_, view)| names::bare(&name(view))),
             });
             continue;
         }
