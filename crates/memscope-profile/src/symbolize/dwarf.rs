@@ -58,7 +58,7 @@ impl DebugSections {
 
 /// Whether functions, inlined functions and lines are found with the section. (Locations of variables, types in
 /// units of their own and macros are large and not needed.)
-pub(super) fn is_needed(id: SectionId) -> bool {
+fn is_needed(id: SectionId) -> bool {
     !matches!(
         id,
         SectionId::DebugLoc

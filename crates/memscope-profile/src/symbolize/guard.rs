@@ -25,7 +25,8 @@ pub(super) struct Limits {
 impl Limits {
     /// Limits for reading debug information of that size on this thread.
     ///
-    /// Reading all of it takes about one read for two bytes; a task that needs more than two for one is going in circles.
+    /// Reading all of it takes about one read for two bytes; a task that needs more than two for one is going in
+    /// circles.
     pub(super) fn new(debug_bytes: u64) -> Self {
         let limits = Self { stack_base: stack_place(), reads_left: Cell::new(1 << 20) };
         limits.allow(debug_bytes);

@@ -81,6 +81,11 @@ impl Names {
         function
     }
 
+    /// The text of that number, unless it is the empty one.
+    pub(super) fn get(&self, id: StringId) -> Option<&str> {
+        self.texts.get(id as usize).map(|text| &**text).filter(|text| !text.is_empty())
+    }
+
     /// The texts in the order of their numbers.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.texts.iter().map(|text| &**text)

@@ -127,7 +127,7 @@ impl ObjectFile {
         Ok(bytes)
     }
 
-    /// A text that ends in a zero byte, found in the section `strings` at `offset`, if it is no longer than `max_bytes`.
+    /// A text that ends in a zero byte, found in the section `strings` at `offset`, if it has at most `max_bytes`.
     pub(super) fn read_text(
         &self,
         strings: &Section,

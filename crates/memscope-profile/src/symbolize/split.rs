@@ -12,7 +12,7 @@ use std::sync::Arc;
 use addr2line::SplitDwarfLoad;
 use gimli::{Dwarf, DwarfPackage, DwarfPackageSections};
 
-use super::dwarf::{DebugSections, is_needed};
+use super::dwarf::DebugSections;
 use super::guard::{Bounded, Limits};
 use super::object_file::ObjectFile;
 
@@ -27,17 +27,15 @@ pub(super) struct PackageSections {
 }
 
 impl PackageSections {
-    /// Reads the `.dwp` file that belongs to the program or debug file at `path`, if there is one.
+    /// Reads the `.dwp` file that belongs to the program or debug file at `path`, if there is one: all sections,
+    /// because its index refers to all of them.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let mut name = path.file_name()?.to_owned();
         name.push(".dwp");
         let object = ObjectFile::open(&path.with_file_name(name)).ok()?;
         let mut size_bytes = 0;
         let sections = DwarfPackageSections::load(|id| -> gimli::Result<Vec<u8>> {
-            let section = id
-                .dwo_name()
-                .filter(|_| is_needed(id))
-                .and_then(|name| object.section(name.as_bytes()));
+            let section = id.dwo_name().and_then(|name| object.section(name.as_bytes()));
             let bytes = section
                 .map_or(Ok(Vec::new()), |section| object.read_section(section))
                 .map_err(|_| gimli::Error::Io)?;

@@ -155,31 +155,39 @@ impl Task {
         }
     }
 
-    /// Names the outermost function, the one that the linker knows, where it has no name yet.
+    /// Names the outermost function, the one that the linker knows, where debug information does not say how the
+    /// linker calls it: it has no name there, or only the bare one that line tables keep (`push<u8>`).
     fn use_symbol_table(&self, files: &ModuleFiles, found: &mut Found) {
-        let unnamed = |found: &Found, run: (u32, usize, usize)| {
-            let last = found.frames[run.1..run.1 + run.2].last();
-            last.is_none_or(|frame| frame.function == 0)
+        let outermost = |found: &Found, run: (u32, usize, usize)| {
+            found.frames[run.1..run.1 + run.2].last().copied()
         };
-        if !found.runs.iter().any(|&run| unnamed(found, run)) {
+        let lacks = |frame: Option<Frame>| frame.is_none_or(|frame| frame.symbol == 0);
+        if !found.runs.iter().any(|&run| lacks(outermost(found, run))) {
             return;
         }
         let Some(table) = files.symbol_table() else { return };
         for number in 0..found.runs.len() {
             let (place, start, len) = found.runs[number];
-            if !unnamed(found, found.runs[number]) {
-                continue;
-            }
-            let Some(raw) = table.name(self.wanted[number].address) else { continue };
-            let function = found.names.function(&raw, || None);
-            let known =
-                Frame { function: function.name, symbol: function.symbol, ..Frame::default() };
-            if len == 0 {
-                found.runs[number] = (place, found.frames.len(), 1);
-                found.frames.push(known);
-            } else {
-                let outermost = &mut found.frames[start + len - 1];
-                *outermost = Frame { function: known.function, symbol: known.symbol, ..*outermost };
+            let known = outermost(found, found.runs[number]);
+            let raw = if lacks(known) { table.name(self.wanted[number].address) } else { None };
+            let Some(raw) = raw else { continue };
+            let bare = known.and_then(|frame| found.names.get(frame.function).map(str::to_owned));
+            let function = found.names.function(&raw, || bare);
+            match known {
+                None => {
+                    found.runs[number] = (place, found.frames.len(), 1);
+                    found.frames.push(Frame {
+                        function: function.name,
+                        symbol: function.symbol,
+                        ..Frame::default()
+                    });
+                }
+                // A name that is not mangled says no more than the debug information, and may be a clone's (`f.cold`).
+                Some(frame) if frame.function == 0 || function.symbol != 0 => {
+                    found.frames[start + len - 1] =
+                        Frame { function: function.name, symbol: function.symbol, ..frame };
+                }
+                Some(_) => {}
             }
         }
     }

@@ -67,7 +67,8 @@ impl Outcome {
             ),
             (Some(Trouble::Replaced(how)), _) => (
                 format!(
-                    "{path} is not the file that ran ({how}), so its symbols are not used and {addresses} in it have no names."
+                    "{path} is not the file that ran ({how}), so its symbols are not used \
+                     and {addresses} in it have no names."
                 ),
                 "Put the file that ran back in its place, or profile the new one.".to_owned(),
             ),
@@ -116,14 +117,20 @@ fn count(number: usize, one: &str, many: &str) -> String {
 }
 
 /// What to do about missing debug information: install that of the system's own files, build that of the user's.
+///
+/// Cargo's "line-tables-only" is smaller, but keeps no paths of inlined functions (`new` instead of `Vec<T>::new`).
 fn get_debug_info(path: &str) -> String {
     let is_system = ["/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/"]
         .iter()
         .any(|folder| path.starts_with(folder));
     if is_system && !path.starts_with("/usr/local/") {
-        "Install the package with its debug symbols (Debian and Ubuntu: the name ends in -dbg or -dbgsym; Fedora: dnf debuginfo-install).".to_owned()
+        "Install the package with its debug symbols (Debian and Ubuntu: the name ends in -dbg or -dbgsym; Fedora: dnf \
+         debuginfo-install)."
+            .to_owned()
     } else {
-        "Build it with debug information: debug = \"line-tables-only\" under [profile.release] in Cargo.toml, or -g for C and C++; and do not strip it.".to_owned()
+        "Build it with debug information: debug = \"limited\" under [profile.release] in Cargo.toml, or -g for C and C++; \
+         and do not strip it."
+            .to_owned()
     }
 }
 
@@ -147,7 +154,7 @@ mod tests {
     fn a_module_without_debug_information_is_told_once_with_what_to_do() {
         let own = outcome(20, 0, 20).warning("/home/me/demo").unwrap();
         assert!(own.message.contains("/home/me/demo has no debug information"), "{}", own.message);
-        assert!(own.hint.contains("line-tables-only"));
+        assert!(own.hint.contains("debug = \"limited\""));
         let system = outcome(20, 0, 20).warning("/usr/lib/x86_64-linux-gnu/libc.so.6").unwrap();
         assert!(system.hint.contains("Install"));
         assert_eq!(outcome(20, 0, 20).symbols(), Symbols::SymbolTable);
