@@ -294,6 +294,15 @@ impl Process {
         self.growing_rules.store(0, Ordering::Release);
     }
 
+    /// Forgets the rules of a range of addresses.
+    pub fn forget_rules(&self, range: core::ops::Range<usize>) {
+        // SAFETY: as in `rules`.
+        // ORDERING: acquire, as in `rules`.
+        if let Some(table) = unsafe { self.rules.load(Ordering::Acquire).as_ref() } {
+            table.forget(range);
+        }
+    }
+
     /// After a dlclose: forgets the rules of modules that are gone, and makes every thread drop its cached stack.
     #[cold]
     pub fn modules_may_be_gone(&self) {
@@ -301,11 +310,7 @@ impl Process {
         let mut any = false;
         modules.sweep(self, |range| {
             any = true;
-            // SAFETY: as in `rules`.
-            // ORDERING: acquire, as in `rules`.
-            if let Some(table) = unsafe { self.rules.load(Ordering::Acquire).as_ref() } {
-                table.forget(range);
-            }
+            self.forget_rules(range);
         });
         if any {
             // ORDERING: release, after the rules were forgotten.

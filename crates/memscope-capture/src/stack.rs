@@ -63,6 +63,11 @@ impl Frame {
     pub fn pc(&self) -> usize {
         self.pc
     }
+
+    /// The stack pointer after the call returns.
+    pub fn sp(&self) -> usize {
+        self.sp
+    }
 }
 
 /// A slot and what it must hold for the frames inside it to be taken over.
