@@ -21,7 +21,10 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     /// Run a program and show who holds its memory
-    #[command(after_help = RUN_HELP)]
+    #[command(
+        after_help = RUN_HELP,
+        override_usage = "memscope run [OPTIONS] -- <PROGRAM> [ARGUMENTS]..."
+    )]
     Run(Run),
     /// Show a profile that was kept
     #[command(after_help = REPORT_HELP)]
@@ -79,7 +82,8 @@ pub(crate) struct Run {
     pub(crate) quiet: bool,
 
     /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    // Everything from the first word that is no option of ours on, with or without dashes before it.
+    #[arg(trailing_var_arg = true, required = true, value_name = "PROGRAM")]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -146,12 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_dashes_is_the_program_s() {
-        let Ok(Task::Run(run)) = parse("memscope run -q --top 3 -- ls --top 9 -- -x") else {
-            panic!("not a run");
-        };
-        assert_eq!(run.command, ["ls", "--top", "9", "--", "-x"]);
-        assert!(run.quiet && run.view.top == 3 && run.view.metric == Metric::Peak);
+    fn what_follows_our_options_is_the_program_s() {
+        for dashes in ["-- ", ""] {
+            let line = format!("memscope run -q --top 3 {dashes}ls --top 9 -- -x");
+            let Ok(Task::Run(run)) = parse(&line) else { panic!("not a run") };
+            assert_eq!(run.command, ["ls", "--top", "9", "--", "-x"]);
+            assert!(run.quiet && run.view.top == 3 && run.view.metric == Metric::Peak);
+        }
+        assert!(parse("memscope run --no-such-option -- ls").is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::signals::Signals;
 use crate::tick::{Clock, TICK_MS, elapsed_ns};
 use memscope_profile::timeline::Recorder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::ffi::OsString;
 use std::fs::File;
@@ -25,9 +26,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 /// How many other processes are remembered by name.
 const MAX_STRANGERS: usize = 16;
+
+/// How often it is looked whether the process still has the executable that it had.
+const EXE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How the program ended, and what it left.
 #[derive(Debug)]
@@ -82,7 +87,7 @@ fn spawn(
     command.arg0(name).args(rest);
     prepare(&mut command);
     match command.spawn() {
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
+        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
             let mut shell = Command::new("/bin/sh");
             shell.arg(path).args(rest);
             prepare(&mut shell);
@@ -102,7 +107,16 @@ struct Supervisor {
     watch: Option<Watch>,
     images: usize,
     last_exe: PathBuf,
+    /// When it was looked at.
+    exe_seen: Instant,
     strangers: Vec<PathBuf>,
+}
+
+/// What a wait ended with.
+struct Ready {
+    signals: bool,
+    end: bool,
+    listener: bool,
 }
 
 /// The program's region while the program runs.
@@ -125,21 +139,31 @@ impl Supervisor {
             watch: None,
             images: 0,
             last_exe: PathBuf::new(),
+            exe_seen: Instant::now(),
             strangers: Vec::new(),
         }
     }
 
     fn wait(mut self) -> io::Result<(Ended, Option<Recording>)> {
         let status = loop {
-            self.wait_for_an_event()?;
-            self.signals.pass_on(self.pid);
-            self.receive();
+            let ready = self.wait_for_an_event()?;
+            if ready.signals {
+                self.signals.pass_on(self.pid);
+            }
+            if ready.listener {
+                self.receive();
+            }
             if let Some(watch) = &mut self.watch {
                 watch.clock.tick();
-                // Once it has ended there is nothing to be seen, and the name of before stays.
-                self.last_exe = exe(self.pid).unwrap_or(self.last_exe);
+                if self.exe_seen.elapsed() >= EXE_INTERVAL {
+                    // Once it has ended there is nothing to be seen, and the name of before stays.
+                    self.last_exe = exe(self.pid).unwrap_or(self.last_exe);
+                    self.exe_seen = Instant::now();
+                }
             }
-            if let Some(status) = self.child.try_wait()? {
+            if ready.end
+                && let Some(status) = self.child.try_wait()?
+            {
                 break status;
             }
         };
@@ -156,19 +180,23 @@ impl Supervisor {
     }
 
     /// Waits for the next event or the next tick.
-    fn wait_for_an_event(&self) -> io::Result<()> {
+    fn wait_for_an_event(&self) -> io::Result<Ready> {
+        let watched = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
         let timeout = Timespec { tv_sec: 0, tv_nsec: TICK_MS.cast_signed() * 1_000_000 };
-        let mut watched: Vec<_> = self
-            .listener
-            .descriptors()
-            .chain([self.signals.descriptor()])
-            .chain(self.end.as_ref().map(AsFd::as_fd))
-            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
-            .collect();
-        match poll(&mut watched, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
+        let mut all = vec![watched(self.signals.descriptor())];
+        all.extend(self.end.as_ref().map(|end| watched(end.as_fd())));
+        let others = all.len();
+        all.extend(self.listener.descriptors().map(watched));
+        match poll(&mut all, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        let is_ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
+        Ok(Ready {
+            signals: is_ready(&all[0]),
+            end: self.end.is_none() || is_ready(&all[1]),
+            listener: all[others..].iter().any(is_ready),
+        })
     }
 
     fn receive(&mut self) {
@@ -194,6 +222,8 @@ impl Supervisor {
         if let Ok(watch) = open() {
             self.watch = Some(watch);
             self.images += 1;
+            self.last_exe = PathBuf::new();
+            self.exe_seen = Instant::now();
         }
     }
 }
