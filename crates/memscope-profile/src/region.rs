@@ -98,7 +98,7 @@ impl Region {
     /// Reads everything. `end` is what is known of the process's end; with [`End::Running`] the duration is taken
     /// from the clock, otherwise from the last tick in the region (the caller may know better).
     ///
-    /// Costs about 0.1 s for 100,000 stacks; the program is not disturbed.
+    /// Costs 0.8 s of processor time for 430,000 sites on a tree of 1.7 million nodes; the program is not disturbed.
     ///
     /// # Errors
     /// If the file cannot be read or its header makes no sense. All other damage becomes a warning.
@@ -115,7 +115,7 @@ impl Region {
     }
 
     /// Fills `totals` with the sums by site as they are now, for a timeline. Reads the counter rows only; its
-    /// memory is used again. Costs about 1 ms for 50,000 rows.
+    /// memory is used again. Costs 16 ms for the rows of 430,000 sites.
     pub fn site_totals(&self, totals: &mut SiteTotals) -> Result<()> {
         let layout = self.layout()?;
         totals.read(self, &layout)

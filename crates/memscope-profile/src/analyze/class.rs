@@ -80,6 +80,8 @@ const RULES: &[(Match, Class)] = &[
     (Start("__libc_start_"), Class::Runtime),
     (Start("std::rt::"), Class::Runtime),
     (Within("__rust_begin_short_backtrace"), Class::Runtime),
+    (Exactly("std::sys::pal::unix::init"), Class::Runtime),
+    (Start("std::sys::pal::unix::stack_overflow::"), Class::Runtime),
     // The start of a thread.
     (Exactly("clone"), Class::Runtime),
     (Exactly("__clone"), Class::Runtime),

@@ -5,8 +5,8 @@
 //! (how `Vec::push` came to grow) and above it (how the thread was started) is not looked at, nor is the kind of
 //! call. Where no frame is the program's own, all frames but the allocator's must agree.
 //!
-//! The prefix tree is walked once from the root outwards, so the cost is in proportion to its nodes, however deep
-//! the stacks are.
+//! The prefix tree is walked once, callers before callees, so the cost is in proportion to its nodes, however deep the
+//! stacks are.
 
 use super::class::{Class, Classifier};
 use super::rank::{Metric, Ranking, rank};
@@ -36,7 +36,8 @@ struct Group {
 }
 
 impl<'a> Analysis<'a> {
-    /// Classifies every frame and merges the sites. About 0.1 s for 100,000 stacks.
+    /// Classifies every frame and merges the sites. A quarter of a second of processor time for 100,000
+    /// sites on a tree of 400,000 nodes.
     pub fn new(profile: &'a Profile) -> Self {
         let mut analysis =
             Self { profile, classes: Vec::new(), first_classes: Vec::new(), groups: Vec::new() };
@@ -66,7 +67,7 @@ impl<'a> Analysis<'a> {
 
     /// The `top` lines with the most of `metric`.
     pub fn rank(&self, metric: Metric, top: usize) -> Ranking {
-        let groups = self.groups.iter().map(|group| (group.counts, group.sites.as_slice()));
+        let groups = self.groups.iter().map(|group| (&group.counts, group.sites.as_slice()));
         rank(self.profile, groups, metric, top)
     }
 
@@ -86,24 +87,16 @@ impl<'a> Analysis<'a> {
     }
 
     fn merge(&self) -> Vec<Group> {
-        let mut faces = Faces::default();
+        let steps = self.steps();
+        let mut chains = Chains(HashMap::with_capacity(self.profile.stacks.len()));
         let mut states = Vec::with_capacity(self.profile.stacks.len() + 1);
         states.push(State::default());
         for (index, node) in self.profile.stacks.iter().enumerate() {
             let parent = node.parent as usize;
             // A parent that is not smaller than the node would be a cycle; it counts as the root.
-            let mut state = states[if parent <= index { parent } else { 0 }];
-            let mut frames: Vec<_> = self
-                .profile
-                .address_frames(node.address)
-                .take(MAX_FRAMES_COMPARED)
-                .map(|view| (self.class(&view), faces.face(&view)))
-                .collect();
-            frames.reverse();
-            for (class, face) in frames {
-                state = faces.step(state, class, face);
-            }
-            states.push(state);
+            let outer = states[if parent <= index { parent } else { 0 }];
+            let inwards = steps.get(node.address as usize).into_iter().flatten();
+            states.push(inwards.fold(outer, |state, step| chains.enter(state, step)));
         }
         let mut groups: Vec<Group> = Vec::new();
         let mut places = HashMap::new();
@@ -118,16 +111,60 @@ impl<'a> Analysis<'a> {
         }
         groups
     }
+
+    /// What each address adds to a stack, outermost frame first. Frames that look the same have the same face.
+    fn steps(&self) -> Vec<Vec<Step>> {
+        let mut faces = HashMap::new();
+        let mut step = |view: FrameView<'_>| {
+            let (face, operation) = match view.frame() {
+                // An operation is a function, on whatever line of the library it goes on.
+                Some(frame) => {
+                    let face = Face::Symbol(frame.function, frame.file, frame.line);
+                    (face, frame.function.saturating_add(1))
+                }
+                None => (Face::Address(view.address_index), u32::MAX),
+            };
+            let next = faces.len() as u32 + 1;
+            Step { class: self.class(&view), face: *faces.entry(face).or_insert(next), operation }
+        };
+        let addresses = 0..self.profile.addresses.len() as u32;
+        let steps = addresses.map(|address| {
+            let frames = self.profile.address_frames(address).take(MAX_FRAMES_COMPARED);
+            let mut steps: Vec<Step> = frames.map(&mut step).collect();
+            steps.retain(|step| step.class != Class::Allocator);
+            steps.reverse();
+            steps
+        });
+        steps.collect()
+    }
 }
 
-/// What has been seen of a stack, walking from the root inwards. Chains and faces are numbers; 0 is none.
+/// How a frame looks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Face {
+    /// Function, file, line.
+    Symbol(u32, u32, u32),
+    Address(u32),
+}
+
+/// A frame, as far as it matters for telling stacks apart.
+#[derive(Clone, Copy)]
+struct Step {
+    class: Class,
+    /// The number of its [`Face`], not 0.
+    face: u32,
+    /// The number of its function, not 0.
+    operation: u32,
+}
+
+/// What has been seen of a stack, walking from the root inwards. 0 is nothing.
 #[derive(Clone, Copy, Default)]
 struct State {
-    /// The program's own frames so far.
+    /// The chain of the program's own frames.
     user: u32,
     /// The first function of the standard library since the last of the program's own frames.
     operation: u32,
-    /// All frames so far but the allocator's.
+    /// The chain of all frames, for as long as none is the program's own.
     all: u32,
 }
 
@@ -137,57 +174,28 @@ impl State {
     }
 }
 
-/// Numbers for frames that look the same, and for chains of them.
-#[derive(Default)]
-struct Faces {
-    faces: HashMap<Face, u32>,
-    functions: HashMap<u32, u32>,
-    chains: HashMap<(u32, u32), u32>,
-}
+/// Numbers for chains of frames: a chain is an outer chain (0: none) and a face.
+struct Chains(HashMap<(u32, u32), u32>);
 
-/// How a frame looks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Face {
-    Symbol { function: u32, file: u32, line: u32 },
-    Address(u32),
-}
-
-impl Faces {
-    fn face(&mut self, view: &FrameView<'_>) -> (u32, Face) {
-        let face = match view.frame() {
-            Some(frame) => {
-                Face::Symbol { function: frame.function, file: frame.file, line: frame.line }
-            }
-            None => Face::Address(view.address_index),
-        };
-        let next = self.faces.len() as u32 + 1;
-        (*self.faces.entry(face).or_insert(next), face)
-    }
-
+impl Chains {
     fn chain(&mut self, outer: u32, face: u32) -> u32 {
-        let next = self.chains.len() as u32 + 1;
-        *self.chains.entry((outer, face)).or_insert(next)
+        let next = self.0.len() as u32 + 1;
+        *self.0.entry((outer, face)).or_insert(next)
     }
 
-    fn step(&mut self, state: State, class: Class, (number, face): (u32, Face)) -> State {
-        if class == Class::Allocator {
-            return state;
-        }
-        let all = self.chain(state.all, number);
-        match class {
-            Class::User => State { user: self.chain(state.user, number), operation: 0, all },
-            Class::Std if state.operation == 0 => {
-                let operation = match face {
-                    // An operation is a function, on whatever line of the library it goes on.
-                    Face::Symbol { function, .. } => {
-                        let next = self.functions.len() as u32 + 1;
-                        *self.functions.entry(function).or_insert(next)
-                    }
-                    Face::Address(_) => u32::MAX,
-                };
-                State { operation, all, ..state }
+    /// The state one frame further in.
+    fn enter(&mut self, mut state: State, step: &Step) -> State {
+        if step.class == Class::User {
+            state.user = self.chain(state.user, step.face);
+            state.operation = 0;
+        } else {
+            if step.class == Class::Std && state.operation == 0 {
+                state.operation = step.operation;
             }
-            _ => State { all, ..state },
+            if state.user == 0 {
+                state.all = self.chain(state.all, step.face);
+            }
         }
+        state
     }
 }
