@@ -164,6 +164,42 @@ fn split_debug_information_is_joined() {
 }
 
 #[test]
+fn what_debug_files_share_is_found_by_its_link() {
+    let folder = folder("shared");
+    let head = ".text\n.globl main\n.type main,@function\nmain: xor %eax,%eax\n ret\n.Lend: .size main, .Lend-main\n\
+                .section .note.GNU-stack,\"\",@progbits\n";
+    let shared = ".section .debug_str,\"MS\",@progbits,1\n .asciz \"a_shared_name\"\n";
+    fs::write(folder.join("shared.s"), format!("{head}{shared}")).unwrap();
+    run(&folder, "cc", &["shared.s", "-o", "shared.debug", "-Wl,--build-id"]);
+
+    // One unit with one function, whose name (form 0x1f21) is at offset 0 of the shared texts.
+    let id: Vec<String> =
+        build_id(&folder.join("shared.debug")).unwrap().iter().map(u8::to_string).collect();
+    let own = format!(
+        ".section .gnu_debugaltlink,\"\",@progbits\n .asciz \"shared.debug\"\n .byte {}\n\
+         .section .debug_abbrev,\"\",@progbits\n\
+         .uleb128 1,17\n.byte 1\n.uleb128 17,1,18,6\n.byte 0,0\n\
+         .uleb128 2,46\n.byte 0\n.uleb128 3,0x1f21,17,1,18,6\n.byte 0,0\n.byte 0\n\
+         .section .debug_info,\"\",@progbits\n .long .Lstop-.Lstart\n\
+         .Lstart: .value 4\n .long .debug_abbrev\n .byte 8\n\
+         .uleb128 1\n .quad main\n .long .Lend-main\n\
+         .uleb128 2\n .long 0\n .quad main\n .long .Lend-main\n .byte 0\n.Lstop:\n",
+        id.join(",")
+    );
+    fs::write(folder.join("demo.s"), format!("{head}{own}")).unwrap();
+    run(&folder, "cc", &["-no-pie", "demo.s", "-o", "demo", "-Wl,--build-id"]);
+    let program = folder.join("demo");
+    let places = bytes_of(&program, "main");
+    let functions = || {
+        let all = named(&symbolized(&program, &places, &options()));
+        all.iter().map(|frames| frames.last().unwrap().function.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(functions(), vec!["a_shared_name"; places.len()]);
+    fs::remove_file(folder.join("shared.debug")).unwrap();
+    assert_eq!(functions(), vec!["main"; places.len()]);
+}
+
+#[test]
 fn without_debug_information_functions_come_from_the_symbol_table() {
     let program = build_c(&folder("table"), &["-g0"]);
     let profile = symbolized(&program, &bytes_of(&program, "outer"), &options());
