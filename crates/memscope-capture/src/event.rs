@@ -15,7 +15,7 @@ use crate::site::Sites;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::record::Record;
-use memscope_region::row::{CounterCells, ThreadCells};
+use memscope_region::row::{CounterCells, Fill, ThreadCells};
 use memscope_region::writer::Writer;
 use memscope_region::{Header, Kind, MissCause};
 
@@ -36,12 +36,13 @@ fn keep_peak(header: &Header, counter: &CounterCells) {
     // within what threads hold back.
     let epoch = header.peak_epoch.load(Ordering::Relaxed);
     if counter.epoch.load(Ordering::Relaxed) != epoch {
+        // ORDERING: relaxed, the thread's own counters.
         let load = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
         let blocks = load(&counter.allocations).wrapping_sub(load(&counter.frees));
         let bytes = load(&counter.allocated_bytes).wrapping_sub(load(&counter.freed_bytes));
-        counter.peak_blocks.store(blocks, Ordering::Relaxed);
-        counter.peak_bytes.store(bytes, Ordering::Relaxed);
-        counter.epoch.store(epoch, Ordering::Relaxed);
+        counter.peak_blocks.fill(blocks);
+        counter.peak_bytes.fill(bytes);
+        counter.epoch.fill(epoch);
     }
 }
 

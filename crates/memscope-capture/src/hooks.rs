@@ -11,7 +11,7 @@ use core::ffi::{c_int, c_void};
 use memscope_region::Kind;
 
 /// A block's address, as C has it.
-pub type Block = *mut c_void;
+pub type RawBlock = *mut c_void;
 
 /// The allocator behind the hooks, and how recording is started at the first event.
 pub trait Host {
@@ -21,22 +21,22 @@ pub trait Host {
     ///
     /// # Safety
     /// As for the C function; the same holds for all that follow.
-    unsafe fn malloc(size: usize) -> Block;
+    unsafe fn malloc(size: usize) -> RawBlock;
     /// `calloc`.
     ///
     /// # Safety
     /// See [`Host::malloc`].
-    unsafe fn calloc(count: usize, size: usize) -> Block;
+    unsafe fn calloc(count: usize, size: usize) -> RawBlock;
     /// `realloc`.
     ///
     /// # Safety
     /// See [`Host::malloc`].
-    unsafe fn realloc(block: Block, size: usize) -> Block;
+    unsafe fn realloc(block: RawBlock, size: usize) -> RawBlock;
     /// `free`.
     ///
     /// # Safety
     /// See [`Host::malloc`].
-    unsafe fn free(block: Block);
+    unsafe fn free(block: RawBlock);
 }
 
 /// Records a block that an allocator's function returned, or that it returned none.
@@ -44,7 +44,7 @@ pub trait Host {
 /// # Safety
 /// The calling thread is in the hook entered at `entry` and owns the block.
 #[inline(always)]
-unsafe fn record<H: Host>(entry: Entry, kind: Kind, block: Block, size: usize) {
+unsafe fn record<H: Host>(entry: Entry, kind: Kind, block: RawBlock, size: usize) {
     let Some(mut guard) = Guard::take(H::start) else { return };
     if block.is_null() {
         event::failed(&mut guard);
@@ -59,7 +59,7 @@ unsafe fn record<H: Host>(entry: Entry, kind: Kind, block: Block, size: usize) {
 /// # Safety
 /// As for the C function, called by a stub that was entered at `entry`; the same holds for all that follow.
 #[inline(always)]
-pub unsafe fn malloc<H: Host>(size: usize, entry: Entry) -> Block {
+pub unsafe fn malloc<H: Host>(size: usize, entry: Entry) -> RawBlock {
     // SAFETY: passed on.
     unsafe {
         let block = H::malloc(size);
@@ -73,7 +73,7 @@ pub unsafe fn malloc<H: Host>(size: usize, entry: Entry) -> Block {
 /// # Safety
 /// See [`malloc`].
 #[inline(always)]
-pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> Block {
+pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> RawBlock {
     // SAFETY: passed on. If the product overflows the real function returns null.
     unsafe {
         let block = H::calloc(count, size);
@@ -87,7 +87,7 @@ pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> Block 
 /// # Safety
 /// See [`malloc`].
 #[inline(always)]
-pub unsafe fn free<H: Host>(block: Block) {
+pub unsafe fn free<H: Host>(block: RawBlock) {
     // Recorded first: once it is freed, another thread may be given the address.
     if !block.is_null()
         && let Some(mut guard) = Guard::take(H::start)
@@ -104,7 +104,7 @@ pub unsafe fn free<H: Host>(block: Block) {
 /// # Safety
 /// See [`malloc`].
 #[inline(always)]
-pub unsafe fn realloc<H: Host>(block: Block, size: usize, entry: Entry) -> Block {
+pub unsafe fn realloc<H: Host>(block: RawBlock, size: usize, entry: Entry) -> RawBlock {
     let mut forgotten = None;
     if !block.is_null()
         && let Some(mut guard) = Guard::take(H::start)
@@ -138,8 +138,8 @@ pub unsafe fn realloc<H: Host>(block: Block, size: usize, entry: Entry) -> Block
 pub unsafe fn aligned<H: Host>(
     size: usize,
     entry: Entry,
-    allocate: impl FnOnce() -> Block,
-) -> Block {
+    allocate: impl FnOnce() -> RawBlock,
+) -> RawBlock {
     let block = allocate();
     // SAFETY: passed on.
     unsafe { record::<H>(entry, Kind::Aligned, block, size) };
@@ -152,7 +152,7 @@ pub unsafe fn aligned<H: Host>(
 /// See [`malloc`].
 #[inline(always)]
 pub unsafe fn posix_memalign<H: Host>(
-    place: *mut Block,
+    place: *mut RawBlock,
     size: usize,
     entry: Entry,
     allocate: impl FnOnce() -> c_int,

@@ -7,6 +7,7 @@ use crate::process::Process;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::Table;
+use memscope_region::row::Fill;
 
 /// How many objects can be known at a time.
 const MODULES: usize = 4096;
@@ -197,25 +198,25 @@ fn write_row(process: &Process, row: u32, object: &Object) {
             return;
         }
     }
-    // ORDERING: relaxed throughout; the marker at the end is stored with release.
+    // ORDERING: relaxed; a bound for readers, who skip rows without a marker.
     writer.header().rows[Table::Modules as usize].fetch_max(row + 1, Ordering::Relaxed);
     let Some(cells) = writer.module(row) else { return };
     let name = name_of(object);
     if let Some(text) = writer.claim_text(name) {
-        cells.path_row.store(text, Ordering::Relaxed);
-        cells.path_bytes.store(name.len() as u32, Ordering::Relaxed);
+        cells.path_row.fill(text);
+        cells.path_bytes.fill(name.len() as u32);
     }
-    cells.bias.store(object.bias() as u64, Ordering::Relaxed);
+    cells.bias.fill(object.bias() as u64);
     let mut id = [0u8; 32];
     let bytes = build_id(object, &mut id);
-    cells.build_id_bytes.store(bytes as u32, Ordering::Relaxed);
+    cells.build_id_bytes.fill(bytes as u32);
     for (cell, word) in cells.build_id.iter().zip(id.chunks_exact(8)) {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(word);
-        cell.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+        cell.fill(u64::from_ne_bytes(bytes));
     }
-    cells.birth.store(process.tick(), Ordering::Relaxed);
-    cells.start.store(object.start as u64, Ordering::Relaxed);
+    cells.birth.fill(process.tick());
+    cells.start.fill(object.start as u64);
     // ORDERING: release, the marker.
     cells.end.store(object.end as u64, Ordering::Release);
 }

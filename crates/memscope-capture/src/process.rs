@@ -7,10 +7,10 @@
 
 use crate::module::Modules;
 use crate::rule::{FIRST_BITS, Found, RuleTable, RuleView};
-use crate::thread::Thread;
+use crate::thread::ThreadState;
 use crate::trie::Nodes;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use memscope_region::row::MissCause;
+use memscope_region::row::{Fill, MissCause};
 use memscope_region::sys;
 use memscope_region::table::RECORD_CHUNK_BYTES;
 use memscope_region::writer::Writer;
@@ -51,8 +51,8 @@ pub struct Process {
     address_root: AtomicU32,
     node_root: AtomicU32,
     site_root: AtomicU32,
-    /// The threads' states, linked by [`Thread::next`].
-    pub threads: AtomicPtr<Thread>,
+    /// The threads' states, linked by [`ThreadState::next`].
+    pub threads: AtomicPtr<ThreadState>,
 }
 
 /// The process.
@@ -81,7 +81,7 @@ static EARLY_EVENTS: AtomicU64 = AtomicU64::new(0);
 
 /// What a region is made for.
 #[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
+pub struct Start<'a> {
     /// An empty file of [`memscope_region::table::REGION_BYTES`]. The caller closes it when it likes.
     pub fd: i32,
     /// log2 of the bytes of address space that no two blocks begin in: 5 for glibc, 4 for others.
@@ -139,7 +139,7 @@ impl Process {
     }
 
     /// Makes the region and turns recording on. The caller has claimed the start.
-    pub fn start(&self, options: &Options) -> Result<(), sys::Errno> {
+    pub fn start(&self, options: &Start) -> Result<(), sys::Errno> {
         let place = sys::map_private(size_of::<Writer>())?;
         // SAFETY: fresh zeroed memory, page-aligned, never unmapped.
         let writer = unsafe { Writer::create(place.cast(), options.fd) }?;
@@ -152,32 +152,31 @@ impl Process {
         let chunks = 1usize << (ADDRESS_BITS - options.granule_shift - CHUNK_RECORDS_BITS);
         let shadow = sys::map_private(chunks * size_of::<AtomicPtr<Records>>())?;
 
-        // ORDERING: relaxed throughout: readers in other processes wait for `ready`, threads for `shadow`; both are
-        // stored with release at the end.
-        header.pid.store(sys::pid(), Ordering::Relaxed);
-        header.granule_shift.store(options.granule_shift, Ordering::Relaxed);
-        header.start_realtime_ns.store(sys::clock_ns(libc::CLOCK_REALTIME), Ordering::Relaxed);
-        header.start_monotonic_ns.store(sys::clock_ns(libc::CLOCK_MONOTONIC), Ordering::Relaxed);
+        // Readers in other processes wait for `ready`, threads for `shadow`: both are stored last.
+        header.pid.fill(sys::pid());
+        header.granule_shift.fill(options.granule_shift);
+        header.start_realtime_ns.fill(sys::clock_ns(libc::CLOCK_REALTIME));
+        header.start_monotonic_ns.fill(sys::clock_ns(libc::CLOCK_MONOTONIC));
         let text = |bytes: &[u8], row: &AtomicU32, length: &AtomicU32| {
             let bytes = &bytes[..bytes.len().min(Table::Text.rows_per_chunk() as usize)];
             if let Some(at) = writer.claim_text(bytes) {
-                row.store(at, Ordering::Relaxed);
-                length.store(bytes.len() as u32, Ordering::Relaxed);
+                row.fill(at);
+                length.fill(bytes.len() as u32);
             }
         };
         text(options.command, &header.command_row, &header.command_bytes);
         text(options.exe, &header.exe_row, &header.exe_bytes);
-        self.granule_shift.store(options.granule_shift, Ordering::Relaxed);
-        self.writer.store(core::ptr::from_ref(writer).cast_mut(), Ordering::Relaxed);
-        self.rules.store(rules, Ordering::Relaxed);
-        self.nodes.store(nodes, Ordering::Relaxed);
-        self.modules.store(modules, Ordering::Relaxed);
+        self.granule_shift.fill(options.granule_shift);
+        self.writer.fill(core::ptr::from_ref(writer).cast_mut());
+        self.rules.fill(rules);
+        self.nodes.fill(nodes);
+        self.modules.fill(modules);
         let nodes = self.nodes().ok_or(libc::ENOMEM)?;
         for root in [&self.address_root, &self.node_root, &self.site_root] {
-            root.store(nodes.make().ok_or(libc::ENOMEM)?, Ordering::Relaxed);
+            root.fill(nodes.make().ok_or(libc::ENOMEM)?);
         }
-        STARTED_HEADER.store(core::ptr::from_ref(header).cast_mut(), Ordering::Relaxed);
-        STARTED_PID.store(sys::pid(), Ordering::Relaxed);
+        STARTED_HEADER.fill(core::ptr::from_ref(header).cast_mut());
+        STARTED_PID.fill(sys::pid());
         let page = core::ptr::from_ref(self).cast_mut().cast::<u8>();
         // SAFETY: the page is ours alone (aligned and sized to pages); wiping happens in children only.
         if !unsafe { sys::advise(page, size_of::<Process>(), libc::MADV_WIPEONFORK) } {
@@ -185,8 +184,8 @@ impl Process {
             return Err(libc::ENOSYS);
         }
         self.fold_early_events(header);
-        self.state.store(ON, Ordering::Relaxed);
-        // ORDERING: release, see above.
+        self.state.fill(ON);
+        // ORDERING: release; all that was filled in above is seen by whoever sees these.
         header.ready.store(1, Ordering::Release);
         self.shadow.store(shadow.cast(), Ordering::Release);
         Ok(())
@@ -362,11 +361,13 @@ impl Process {
         }
         let shift = self.granule_shift() + CHUNK_RECORDS_BITS;
         // SAFETY: as in `record`.
+        // ORDERING: acquire, as in `record`; likewise for the slot below.
         let slot = unsafe { &*self.shadow.load(Ordering::Acquire).add(address >> shift) };
         // Claimed first: claiming may itself have to map a chunk. If another thread is quicker the row stays unused.
         let shadow_row = writer.claim(Table::Shadow, 1);
         writer.record_chunk(|made| {
             let Some((base, offset)) = made else {
+                // ORDERING: acquire, as above.
                 return (!slot.load(Ordering::Acquire).is_null()).then_some(());
             };
             let row = writer.shadow(shadow_row?)?;

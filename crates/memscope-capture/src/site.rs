@@ -6,10 +6,10 @@
 
 use crate::arena::Arena;
 use crate::process::Process;
-use crate::stack::{Frame, Taken};
+use crate::stack::{CachedFrame, Taken};
 use crate::trie::{self, Keyed, mix};
 use core::sync::atomic::Ordering;
-use memscope_region::row::CounterCells;
+use memscope_region::row::{CounterCells, Fill};
 use memscope_region::{Kind, MissCause, Table};
 
 /// Counter rows that a thread takes at a time.
@@ -162,7 +162,7 @@ impl Sites {
         &mut self,
         arena: &mut Arena,
         process: &Process,
-        frames: &mut [Frame],
+        frames: &mut [CachedFrame],
         taken: &Taken,
         kind: Kind,
         task: u32,
@@ -284,9 +284,9 @@ impl Keyed for AddressKey<'_> {
         let writer = self.process.writer()?;
         let row = writer.claim(Table::Addresses, 1)?;
         let cells = writer.address(row)?;
-        // ORDERING: relaxed, then release on the marker.
-        cells.address.store(self.address, Ordering::Relaxed);
-        cells.module.store(self.module, Ordering::Relaxed);
+        cells.address.fill(self.address);
+        cells.module.fill(self.module);
+        // ORDERING: release, the marker.
         cells.flags.store(self.flags, Ordering::Release);
         Some(row + 1)
     }
@@ -334,7 +334,7 @@ impl Keyed for NodeKey<'_> {
 }
 
 /// The node of a stack; 0 for the empty one. Frames that have their node already are where the work starts.
-fn node(process: &Process, frames: &mut [Frame]) -> Option<u32> {
+fn node(process: &Process, frames: &mut [CachedFrame]) -> Option<u32> {
     let known = frames.iter().rposition(|frame| frame.node != 0);
     let (mut parent, first) = known.map_or((0, 0), |at| (frames[at].node, at + 1));
     for frame in &mut frames[first..] {
@@ -386,10 +386,10 @@ impl Keyed for SiteKey<'_> {
         let writer = self.process.writer()?;
         let row = writer.claim(Table::Sites, 1)?;
         let cells = writer.site(row)?;
-        // ORDERING: relaxed, then release on the marker.
-        cells.node.store(self.node, Ordering::Relaxed);
-        cells.task.store(self.task, Ordering::Relaxed);
-        cells.birth.store(self.process.tick(), Ordering::Relaxed);
+        cells.node.fill(self.node);
+        cells.task.fill(self.task);
+        cells.birth.fill(self.process.tick());
+        // ORDERING: release, the marker.
         cells.kind.store(self.kind, Ordering::Release);
         Some(row + 1)
     }

@@ -43,7 +43,7 @@ const TRUNCATED_SEED: u64 = 0x7472_756e_6361_7465;
 /// A frame of the last stack. Frames are kept from the outermost in.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct Frame {
+pub struct CachedFrame {
     sp: usize,
     pc: usize,
     rbp: usize,
@@ -58,7 +58,7 @@ pub struct Frame {
     needs_rbp: bool,
 }
 
-impl Frame {
+impl CachedFrame {
     /// The return address.
     pub fn pc(&self) -> usize {
         self.pc
@@ -141,7 +141,7 @@ enum End {
 /// One thread's last stack, and room for the next.
 #[derive(Debug)]
 pub struct Walker {
-    frames: *mut Frame,
+    frames: *mut CachedFrame,
     checks: *mut Check,
     fresh: *mut Fresh,
     capacity: usize,
@@ -183,7 +183,7 @@ impl Walker {
     }
 
     /// The frames of the last stack taken, from the outermost in.
-    pub fn frames(&mut self) -> &mut [Frame] {
+    pub fn frames(&mut self) -> &mut [CachedFrame] {
         // SAFETY: `depth` never exceeds the capacity, and frames below it are written.
         unsafe { core::slice::from_raw_parts_mut(self.frames, self.depth) }
     }
@@ -212,7 +212,7 @@ impl Walker {
         }
         let sizes = |capacity: usize| {
             (
-                capacity * size_of::<Frame>(),
+                capacity * size_of::<CachedFrame>(),
                 capacity * CHECKS_PER_FRAME * size_of::<Check>(),
                 capacity * size_of::<Fresh>(),
             )
@@ -276,8 +276,8 @@ impl Walker {
             End::Outermost => (0, SEED, true, 0),
             End::Zero(slot) => (0, SEED, true, slot),
             End::Truncated => (0, TRUNCATED_SEED, false, 0),
-            // SAFETY: the caller's promise.
             End::Slow => {
+                // SAFETY: the caller's promise.
                 return unsafe { self.take_slowly(arena, process, entry, foreign, bounds) };
             }
             End::Full => return Err(MissCause::Sites),
@@ -469,7 +469,7 @@ impl Walker {
             }
             needs_rbp = rule.uses_rbp() || (needs_rbp && !rule.loads_rbp());
             hash = mix(hash, u64::from(found.address));
-            let frame = Frame {
+            let frame = CachedFrame {
                 sp,
                 pc,
                 rbp,

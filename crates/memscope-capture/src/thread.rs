@@ -12,12 +12,12 @@ use crate::stack::{Bounds, Walker};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence};
-use memscope_region::row::{MissCause, ThreadCells};
+use memscope_region::row::{Fill, MissCause, ThreadCells};
 use memscope_region::{Table, sys};
 
 /// A thread's state.
 #[derive(Debug)]
-pub struct Thread {
+pub struct ThreadState {
     /// Not 0 while a hook of this thread records.
     busy: AtomicU32,
     /// The thread's row.
@@ -25,12 +25,12 @@ pub struct Thread {
     /// The thread pointer of the thread that it belongs to.
     pointer: AtomicUsize,
     /// The next in [`Process::threads`].
-    pub next: AtomicPtr<Thread>,
+    pub next: AtomicPtr<ThreadState>,
     state: UnsafeCell<State>,
 }
 
 // SAFETY: the state is reached through a guard only, which the owning thread alone can take.
-unsafe impl Sync for Thread {}
+unsafe impl Sync for ThreadState {}
 
 /// What a hook works on while it holds the guard.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct State {
 /// Proof that this thread's hook runs un-reentered. Given back when dropped.
 #[derive(Debug)]
 pub struct Guard {
-    thread: &'static Thread,
+    thread: &'static ThreadState,
 }
 
 /// Looks at the thread's name so often, at new stacks: a thread names itself soon after it starts.
@@ -60,7 +60,7 @@ impl Guard {
     /// Takes the guard of the calling thread. `None`: the event is not to be recorded, and is counted where it must be.
     #[inline(always)]
     pub fn take(start: impl Fn()) -> Option<Guard> {
-        let thread = arch::thread_word() as *const Thread;
+        let thread = arch::thread_word() as *const ThreadState;
         if thread.is_null() || !PROCESS.is_on() {
             return Self::take_cold(start);
         }
@@ -70,7 +70,7 @@ impl Guard {
 
     /// Takes the guard of a thread's state, unless its hook is being re-entered.
     #[inline(always)]
-    fn enter(thread: &'static Thread) -> Option<Guard> {
+    fn enter(thread: &'static ThreadState) -> Option<Guard> {
         // ORDERING: relaxed with compiler fences: the flag is for signal handlers on this very thread.
         if thread.busy.load(Ordering::Relaxed) != 0 {
             thread.note_reentered();
@@ -97,7 +97,7 @@ impl Guard {
             _ => return None,
         }
         // SAFETY: as in `take`.
-        let thread = match unsafe { (arch::thread_word() as *const Thread).as_ref() } {
+        let thread = match unsafe { (arch::thread_word() as *const ThreadState).as_ref() } {
             Some(thread) => thread,
             None => match register(&PROCESS) {
                 Ok(thread) => thread,
@@ -149,19 +149,20 @@ impl Guard {
 impl Drop for Guard {
     #[inline(always)]
     fn drop(&mut self) {
+        // ORDERING: relaxed with a compiler fence, as in `enter`.
         compiler_fence(Ordering::SeqCst);
-        // ORDERING: relaxed with a compiler fence, as in `take`.
         self.thread.busy.store(0, Ordering::Relaxed);
     }
 }
 
-impl Thread {
+impl ThreadState {
     /// Counts an event in a signal handler that interrupted a hook. It is an attempt as well; the reader adds it, for
     /// the counter of attempts may be half-way through its own update.
     #[cold]
     #[inline(never)]
     fn note_reentered(&self) {
         // SAFETY: as in `Guard::row`.
+        // ORDERING: relaxed, this thread's own.
         let row = unsafe { &*self.row.load(Ordering::Relaxed) };
         // ORDERING: relaxed; one instruction, so a signal on this thread cannot split it.
         row.misses[MissCause::Reentered as usize].fetch_add(1, Ordering::Relaxed);
@@ -169,7 +170,7 @@ impl Thread {
 }
 
 /// Gives the calling thread a state and a row.
-fn register(process: &Process) -> Result<&'static Thread, MissCause> {
+fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
     let writer = process.writer().ok_or(MissCause::NotReady)?;
     process.fold_early_events(writer.header());
     let pointer = arch::thread_pointer();
@@ -190,7 +191,8 @@ fn register(process: &Process) -> Result<&'static Thread, MissCause> {
         let sites = Sites::new(arena)?;
         Some((walker, sites))
     };
-    let place: *mut Thread = arena.take(size_of::<Thread>()).ok_or(MissCause::Threads)?.cast();
+    let place: *mut ThreadState =
+        arena.take(size_of::<ThreadState>()).ok_or(MissCause::Threads)?.cast();
     let (walker, sites) = make(&mut arena).ok_or(MissCause::Threads)?;
     let row = writer
         .claim(Table::Threads, 1)
@@ -199,7 +201,7 @@ fn register(process: &Process) -> Result<&'static Thread, MissCause> {
     open_row(row, pointer);
     // SAFETY: fresh memory of the right size, aligned to a cache line.
     let thread = unsafe {
-        place.write(Thread {
+        place.write(ThreadState {
             busy: AtomicU32::new(0),
             row: AtomicPtr::new(core::ptr::from_ref(row).cast_mut()),
             pointer: AtomicUsize::new(pointer),
@@ -225,7 +227,7 @@ fn register(process: &Process) -> Result<&'static Thread, MissCause> {
 }
 
 /// Gives a dead thread's state to the calling thread, under a row of its own if there is one left.
-fn take_over(writer: &memscope_region::writer::Writer, thread: &'static Thread) {
+fn take_over(writer: &memscope_region::writer::Writer, thread: &'static ThreadState) {
     // SAFETY: the row that the dead thread had.
     // ORDERING: relaxed; the caller is the only one to touch this state now.
     let old = unsafe { &*thread.row.load(Ordering::Relaxed) };
@@ -234,23 +236,24 @@ fn take_over(writer: &memscope_region::writer::Writer, thread: &'static Thread) 
         // What the dead thread had not yet added to the process's live bytes is added now.
         let rest = old.unflushed_bytes.swap(0, Ordering::Relaxed);
         writer.header().live_bytes.fetch_add(rest, Ordering::Relaxed);
-        old.state.store(2, Ordering::Relaxed);
-        thread.row.store(core::ptr::from_ref(row).cast_mut(), Ordering::Relaxed);
+        old.state.fill(2);
+        thread.row.fill(core::ptr::from_ref(row).cast_mut());
     }
     // SAFETY: the owner is dead and the caller takes its place; no guard is out.
     let state = unsafe { &mut *thread.state.get() };
+    // ORDERING: relaxed, as above.
     state.walker.restart(own_stack(thread.pointer.load(Ordering::Relaxed)));
     state.last_block = 0;
     state.name_looks = 0;
-    thread.busy.store(0, Ordering::Relaxed);
+    thread.busy.fill(0);
 }
 
 fn open_row(row: &ThreadCells, pointer: usize) {
-    // ORDERING: relaxed, then release on the marker.
-    row.tid.store(sys::tid(), Ordering::Relaxed);
-    row.thread_pointer.store(pointer as u64, Ordering::Relaxed);
-    row.birth.store(PROCESS.tick(), Ordering::Relaxed);
+    row.tid.fill(sys::tid());
+    row.thread_pointer.fill(pointer as u64);
+    row.birth.fill(PROCESS.tick());
     store_name(row);
+    // ORDERING: release, the marker.
     row.state.store(1, Ordering::Release);
 }
 

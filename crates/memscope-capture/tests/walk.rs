@@ -7,7 +7,7 @@
 
 use memscope_capture::arch::Entry;
 use memscope_capture::arena::Arena;
-use memscope_capture::process::{Options, PROCESS};
+use memscope_capture::process::{PROCESS, Start};
 use memscope_capture::rule::{Found, Rule, Shape};
 use memscope_capture::stack::{Bounds, Walker};
 use memscope_region::sys;
@@ -63,7 +63,7 @@ fn start() {
     START.call_once(|| {
         let fd = sys::memory_file(c"walk", REGION_BYTES).expect("a memory file");
         assert!(PROCESS.claim_start());
-        PROCESS.start(&Options { fd, granule_shift: 5, command: b"", exe: b"" }).expect("a region");
+        PROCESS.start(&Start { fd, granule_shift: 5, command: b"", exe: b"" }).expect("a region");
         PROCESS.add_rule(OUTERMOST, Found { rule: Rule::plain(Shape::End), address: 1 });
         for (f, function) in FUNCTIONS.iter().enumerate() {
             for call in 0..CALLS {

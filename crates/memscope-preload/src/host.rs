@@ -7,14 +7,14 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
-use memscope_capture::hooks::{Block, Host};
+use memscope_capture::hooks::{RawBlock, Host};
 
 unsafe extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn __libc_malloc(size: usize) -> Block;
-    fn __libc_calloc(count: usize, size: usize) -> Block;
-    fn __libc_realloc(block: Block, size: usize) -> Block;
-    fn __libc_free(block: Block);
+    fn __libc_malloc(size: usize) -> RawBlock;
+    fn __libc_calloc(count: usize, size: usize) -> RawBlock;
+    fn __libc_realloc(block: RawBlock, size: usize) -> RawBlock;
+    fn __libc_free(block: RawBlock);
 }
 
 const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
@@ -101,23 +101,23 @@ impl Host for Behind {
     }
 
     #[inline(always)]
-    unsafe fn malloc(size: usize) -> Block {
-        call!(MALLOC, __libc_malloc, fn(size: usize) -> Block)
+    unsafe fn malloc(size: usize) -> RawBlock {
+        call!(MALLOC, __libc_malloc, fn(size: usize) -> RawBlock)
     }
 
     #[inline(always)]
-    unsafe fn calloc(count: usize, size: usize) -> Block {
-        call!(CALLOC, __libc_calloc, fn(count: usize, size: usize) -> Block)
+    unsafe fn calloc(count: usize, size: usize) -> RawBlock {
+        call!(CALLOC, __libc_calloc, fn(count: usize, size: usize) -> RawBlock)
     }
 
     #[inline(always)]
-    unsafe fn realloc(block: Block, size: usize) -> Block {
-        call!(REALLOC, __libc_realloc, fn(block: Block, size: usize) -> Block)
+    unsafe fn realloc(block: RawBlock, size: usize) -> RawBlock {
+        call!(REALLOC, __libc_realloc, fn(block: RawBlock, size: usize) -> RawBlock)
     }
 
     #[inline(always)]
-    unsafe fn free(block: Block) {
-        call!(FREE, __libc_free, fn(block: Block));
+    unsafe fn free(block: RawBlock) {
+        call!(FREE, __libc_free, fn(block: RawBlock));
     }
 }
 

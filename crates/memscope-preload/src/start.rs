@@ -6,7 +6,7 @@
 
 use crate::host;
 use core::ffi::{CStr, c_char, c_int, c_void};
-use memscope_capture::process::{Options, PROCESS};
+use memscope_capture::process::{Start, PROCESS};
 use memscope_region::hello::{Hello, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE};
 use memscope_region::table::{REGION_BYTES, Table};
 use memscope_region::{header, sys};
@@ -51,7 +51,7 @@ fn make_region() -> Option<()> {
         let length = read_whole(c"/proc/self/cmdline", buffer_bytes);
         let mut path = [0u8; 4096];
         let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
-        let options = Options {
+        let options = Start {
             fd,
             granule_shift: if host::is_libc() { 5 } else { 4 },
             command: &buffer_bytes[..length],

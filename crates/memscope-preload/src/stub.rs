@@ -7,7 +7,7 @@ use crate::host::{self, Behind, Next};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
 use memscope_capture::arch::Entry;
-use memscope_capture::hooks::{self, Block};
+use memscope_capture::hooks::{self, RawBlock};
 use memscope_capture::process::PROCESS;
 
 /// Each hooked symbol with the registers that its C arguments leave free for the entry, and its body.
@@ -41,28 +41,28 @@ hook! {
     pvalloc, "rsi", "rdx" => pvalloc_body;
 }
 
-unsafe extern "C" fn malloc_body(size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn malloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
     // SAFETY: called by the stub only, with the state at its entry; likewise below.
     unsafe { hooks::malloc::<Behind>(size, Entry { sp, rbp }) }
 }
 
-unsafe extern "C" fn calloc_body(count: usize, size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn calloc_body(count: usize, size: usize, sp: usize, rbp: usize) -> RawBlock {
     // SAFETY: as above.
     unsafe { hooks::calloc::<Behind>(count, size, Entry { sp, rbp }) }
 }
 
-unsafe extern "C" fn realloc_body(block: Block, size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn realloc_body(block: RawBlock, size: usize, sp: usize, rbp: usize) -> RawBlock {
     // SAFETY: as above.
     unsafe { hooks::realloc::<Behind>(block, size, Entry { sp, rbp }) }
 }
 
 unsafe extern "C" fn reallocarray_body(
-    block: Block,
+    block: RawBlock,
     count: usize,
     size: usize,
     sp: usize,
     rbp: usize,
-) -> Block {
+) -> RawBlock {
     match count.checked_mul(size) {
         // SAFETY: as above.
         Some(bytes) => unsafe { hooks::realloc::<Behind>(block, bytes, Entry { sp, rbp }) },
@@ -100,7 +100,7 @@ macro_rules! behind {
 }
 
 unsafe extern "C" fn posix_memalign_body(
-    place: *mut Block,
+    place: *mut RawBlock,
     alignment: usize,
     size: usize,
     sp: usize,
@@ -109,7 +109,7 @@ unsafe extern "C" fn posix_memalign_body(
     let allocate = || {
         behind!(
             host::POSIX_MEMALIGN,
-            fn(*mut Block, usize, usize) -> c_int,
+            fn(*mut RawBlock, usize, usize) -> c_int,
             (place, alignment, size),
             libc_errno::EINVAL
         )
@@ -123,30 +123,30 @@ unsafe extern "C" fn aligned_alloc_body(
     size: usize,
     sp: usize,
     rbp: usize,
-) -> Block {
+) -> RawBlock {
     let missing = core::ptr::null_mut();
     let allocate =
-        || behind!(host::ALIGNED_ALLOC, fn(usize, usize) -> Block, (alignment, size), missing);
+        || behind!(host::ALIGNED_ALLOC, fn(usize, usize) -> RawBlock, (alignment, size), missing);
     // SAFETY: as above.
     unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
 }
 
-unsafe extern "C" fn memalign_body(alignment: usize, size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn memalign_body(alignment: usize, size: usize, sp: usize, rbp: usize) -> RawBlock {
     let missing = core::ptr::null_mut();
     let allocate =
-        || behind!(host::MEMALIGN, fn(usize, usize) -> Block, (alignment, size), missing);
+        || behind!(host::MEMALIGN, fn(usize, usize) -> RawBlock, (alignment, size), missing);
     // SAFETY: as above.
     unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
 }
 
-unsafe extern "C" fn valloc_body(size: usize, sp: usize, rbp: usize) -> Block {
-    let allocate = || behind!(host::VALLOC, fn(usize) -> Block, (size), core::ptr::null_mut());
+unsafe extern "C" fn valloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
+    let allocate = || behind!(host::VALLOC, fn(usize) -> RawBlock, (size), core::ptr::null_mut());
     // SAFETY: as above.
     unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
 }
 
-unsafe extern "C" fn pvalloc_body(size: usize, sp: usize, rbp: usize) -> Block {
-    let allocate = || behind!(host::PVALLOC, fn(usize) -> Block, (size), core::ptr::null_mut());
+unsafe extern "C" fn pvalloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
+    let allocate = || behind!(host::PVALLOC, fn(usize) -> RawBlock, (size), core::ptr::null_mut());
     // SAFETY: as above.
     unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
 }
@@ -156,7 +156,7 @@ unsafe extern "C" fn pvalloc_body(size: usize, sp: usize, rbp: usize) -> Block {
 /// # Safety
 /// As for the C function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn free(block: Block) {
+unsafe extern "C" fn free(block: RawBlock) {
     // SAFETY: the caller's promise.
     unsafe { hooks::free::<Behind>(block) }
 }
@@ -166,7 +166,7 @@ unsafe extern "C" fn free(block: Block) {
 /// # Safety
 /// As for the C function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn free_sized(block: Block, _size: usize) {
+unsafe extern "C" fn free_sized(block: RawBlock, _size: usize) {
     // SAFETY: the caller's promise. The standard lets free take its place.
     unsafe { hooks::free::<Behind>(block) }
 }
@@ -176,7 +176,7 @@ unsafe extern "C" fn free_sized(block: Block, _size: usize) {
 /// # Safety
 /// As for the C function.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn free_aligned_sized(block: Block, _alignment: usize, _size: usize) {
+unsafe extern "C" fn free_aligned_sized(block: RawBlock, _alignment: usize, _size: usize) {
     // SAFETY: the caller's promise. The standard lets free take its place.
     unsafe { hooks::free::<Behind>(block) }
 }

@@ -5,7 +5,7 @@
 //! bytes are a row, and whether its contents make sense is for the reader to check.
 
 use crate::table::Table;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// A type that can stand in a row: how it is stored and how it is read.
 pub trait Field: Sized + Copy {
@@ -28,6 +28,36 @@ impl Field for u64 {
         let mut word = [0; 8];
         word.copy_from_slice(&bytes[..8]);
         u64::from_ne_bytes(word)
+    }
+}
+
+/// A store of one part of something that is published as a whole: by a marker, or by a pointer to it, that is stored
+/// with release after all parts.
+pub trait Fill<T> {
+    /// Stores the part.
+    fn fill(&self, value: T);
+}
+
+impl Fill<u32> for AtomicU32 {
+    #[inline(always)]
+    fn fill(&self, value: u32) {
+        // ORDERING: relaxed; the release store that publishes the whole orders it.
+        self.store(value, Ordering::Relaxed);
+    }
+}
+
+impl Fill<u64> for AtomicU64 {
+    #[inline(always)]
+    fn fill(&self, value: u64) {
+        // ORDERING: relaxed, as above.
+        self.store(value, Ordering::Relaxed);
+    }
+}
+
+impl<T> Fill<*mut T> for AtomicPtr<T> {
+    fn fill(&self, value: *mut T) {
+        // ORDERING: relaxed, as above.
+        self.store(value, Ordering::Relaxed);
     }
 }
 

@@ -99,6 +99,7 @@ impl Writer {
             sys::yield_now();
         }
         let result = work(self);
+        // ORDERING: release, see above.
         self.growing.store(0, Ordering::Release);
         result
     }
@@ -149,6 +150,7 @@ impl Writer {
             if start >= Table::Text.max_rows() {
                 return None;
             }
+            // ORDERING: relaxed, as above.
             match next.compare_exchange_weak(
                 first,
                 start + bytes,

@@ -10,18 +10,18 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_capture::arch::Entry;
 use memscope_capture::event;
-use memscope_capture::hooks::Block;
-use memscope_capture::process::{Options, PROCESS};
+use memscope_capture::hooks::RawBlock;
+use memscope_capture::process::{Start, PROCESS};
 use memscope_capture::thread::Guard;
 use memscope_region::table::REGION_BYTES;
 use memscope_region::{Kind, sys};
 use std::io::Write;
 
 unsafe extern "C" {
-    fn __libc_malloc(size: usize) -> Block;
-    fn __libc_calloc(count: usize, size: usize) -> Block;
-    fn __libc_realloc(block: Block, size: usize) -> Block;
-    fn __libc_free(block: Block);
+    fn __libc_malloc(size: usize) -> RawBlock;
+    fn __libc_calloc(count: usize, size: usize) -> RawBlock;
+    fn __libc_realloc(block: RawBlock, size: usize) -> RawBlock;
+    fn __libc_free(block: RawBlock);
 }
 
 static COMPARED: AtomicU64 = AtomicU64::new(0);
@@ -43,7 +43,7 @@ fn start() {
         return;
     }
     let started = sys::memory_file(c"stack-checker", REGION_BYTES).and_then(|fd| {
-        let started = PROCESS.start(&Options { fd, granule_shift: 5, command: b"", exe: b"" });
+        let started = PROCESS.start(&Start { fd, granule_shift: 5, command: b"", exe: b"" });
         sys::close(fd);
         started
     });
@@ -53,7 +53,7 @@ fn start() {
 }
 
 /// Takes the stack as the hooks do, then asks the witness.
-fn check(entry: Entry, kind: Kind, block: Block, size: usize) {
+fn check(entry: Entry, kind: Kind, block: RawBlock, size: usize) {
     if block.is_null() || COMPARING.get() {
         return;
     }
@@ -162,21 +162,21 @@ hook! {
     realloc, "rdx", "rcx" => realloc_body;
 }
 
-unsafe extern "C" fn malloc_body(size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn malloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
     // SAFETY: forwarded.
     let block = unsafe { __libc_malloc(size) };
     check(Entry { sp, rbp }, Kind::Malloc, block, size);
     block
 }
 
-unsafe extern "C" fn calloc_body(count: usize, size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn calloc_body(count: usize, size: usize, sp: usize, rbp: usize) -> RawBlock {
     // SAFETY: forwarded.
     let block = unsafe { __libc_calloc(count, size) };
     check(Entry { sp, rbp }, Kind::Calloc, block, count.wrapping_mul(size));
     block
 }
 
-unsafe extern "C" fn realloc_body(block: Block, size: usize, sp: usize, rbp: usize) -> Block {
+unsafe extern "C" fn realloc_body(block: RawBlock, size: usize, sp: usize, rbp: usize) -> RawBlock {
     // SAFETY: forwarded.
     let new = unsafe { __libc_realloc(block, size) };
     check(Entry { sp, rbp }, Kind::Realloc, new, size);
@@ -184,7 +184,7 @@ unsafe extern "C" fn realloc_body(block: Block, size: usize, sp: usize, rbp: usi
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn free(block: Block) {
+unsafe extern "C" fn free(block: RawBlock) {
     // SAFETY: forwarded. Frees have no stack; their records are not kept here.
     unsafe { __libc_free(block) }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 const ARROWS: &[(&str, &[&str])] = &[
     ("memscope-region", &[]),
     ("memscope-capture", &["memscope-region"]),
-    ("memscope-preload", &["memscope-capture"]),
+    ("memscope-preload", &["memscope-capture", "memscope-region"]),
     ("memscope-derive", &[]),
     (
         "memscope-rs",
