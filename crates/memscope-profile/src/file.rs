@@ -9,12 +9,12 @@
 //! 28      ..     the body, deflated
 //! end     4      CRC-32 of all that comes before
 //! ```
-//! All numbers are little-endian. The body is a sequence of named parts (see [`body`]): one holds the small things of
+//! All numbers are little-endian. The body is a sequence of named parts (see `body`): one holds the small things of
 //! the profile in MessagePack with named fields, and each column of each large vector is a part of its own. So
 //! fields can be added: a reader passes over what it does not know.
 //!
 //! Invariants: nothing read is trusted. The checksum is looked at first, then the sizes, then everything that
-//! [`crate::check`] knows; memory stays in proportion to the file. A file is written beside its place and renamed, so
+//! `check` knows; memory stays in proportion to the file. A file is written beside its place and renamed, so
 //! it is whole or absent.
 //! Deliberately absent: older versions. When there is a second one, this reads both.
 
