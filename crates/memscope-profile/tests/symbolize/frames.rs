@@ -8,7 +8,7 @@ use memscope_profile::symbolize::{Options, Progress, build_id, symbolize};
 
 use crate::support::{
     BIAS, C, Named, RUST, build_c, build_rust, bytes_of, folder, line_of, named, options, run,
-    symbolized,
+    rustc, symbolized,
 };
 
 #[inline(never)]
@@ -133,6 +133,29 @@ fn closures_keep_the_names_that_the_compiler_gave_them() {
     let all = named(&profile);
     let found = all.iter().flatten().find(|frame| frame.line == line).unwrap();
     assert_eq!(found.function, "demo::main::{closure#0}");
+}
+
+#[test]
+fn link_time_optimization_loses_no_names() {
+    // Then an inlined function is described in the unit of its own crate, and its callers' units refer to it there.
+    let folder = folder("lto");
+    let library = "use std::hint::black_box;\n\
+        pub fn work(n: usize) -> usize { let f = |x: usize| black_box(vec![x; n]).len(); f(black_box(n)) }\n";
+    fs::write(folder.join("library.rs"), library).unwrap();
+    let flags = ["--edition=2021", "-Copt-level=2", "-g"];
+    rustc(&folder, &[&flags[..], &["--crate-type=rlib", "library.rs"]].concat());
+    let program = "fn main() { println!(\"{}\", library::work(std::env::args().count())); }";
+    fs::write(folder.join("demo.rs"), program).unwrap();
+    rustc(
+        &folder,
+        &[&flags[..], &["-Clto=fat", "--extern=library=liblibrary.rlib", "demo.rs"]].concat(),
+    );
+    let program = folder.join("demo");
+    let all = named(&symbolized(&program, &bytes_of(&program, "4demo4main"), &options()));
+    let inlined: Vec<_> = all.iter().flatten().filter(|frame| frame.inlined).collect();
+    for name in ["library::work", "library::work::{closure#0}"] {
+        assert!(inlined.iter().any(|frame| frame.function == name), "{name} in {inlined:#?}");
+    }
 }
 
 #[test]

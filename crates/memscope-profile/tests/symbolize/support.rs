@@ -30,13 +30,16 @@ pub(crate) fn run(folder: &Path, tool: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// Runs the Rust compiler in a folder.
+pub(crate) fn rustc(folder: &Path, arguments: &[&str]) {
+    run(folder, &std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()), arguments);
+}
+
 /// Builds the Rust program of the tests as `demo` in a folder.
 pub(crate) fn build_rust(folder: &Path, options: &[&str]) -> PathBuf {
     fs::write(folder.join("demo.rs"), RUST).expect("a source file");
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    run(
+    rustc(
         folder,
-        &rustc,
         &[&["--edition=2021", "demo.rs", "-o", "demo", "-Copt-level=2"], options].concat(),
     );
     folder.join("demo")
