@@ -26,8 +26,9 @@ enum Match {
     Exactly(&'static str),
     Start(&'static str),
     Within(&'static str),
+    Around(&'static str, &'static str),
 }
-use Match::{Exactly, Start, Within};
+use Match::{Around, Exactly, Start, Within};
 
 /// Names whose class does not follow from their crate, most specific first.
 const RULES: &[(Match, Class)] = &[
@@ -75,9 +76,13 @@ const RULES: &[(Match, Class)] = &[
     (Start("hashbrown::alloc::"), Class::Allocator),
     (Within(" as core::alloc::global::GlobalAlloc>::"), Class::Allocator),
     (Within(" as core::alloc::Allocator>::"), Class::Allocator),
-    // The start of a program.
+    // The start of a program, and its end.
     (Exactly("_start"), Class::Runtime),
     (Start("__libc_start_"), Class::Runtime),
+    (Exactly("__run_exit_handlers"), Class::Runtime),
+    (Exactly("call_init"), Class::Runtime),
+    (Exactly("_dl_init"), Class::Runtime),
+    (Exactly("_dl_start_user"), Class::Runtime),
     (Start("std::rt::"), Class::Runtime),
     (Within("__rust_begin_short_backtrace"), Class::Runtime),
     (Exactly("std::sys::pal::unix::init"), Class::Runtime),
@@ -90,10 +95,11 @@ const RULES: &[(Match, Class)] = &[
     (Exactly("start_thread"), Class::Runtime),
     (Within("Thread::new::thread_start"), Class::Runtime),
     (Within("Thread>::new::thread_start"), Class::Runtime),
-    (Within("spawn_unchecked::{{closure}}"), Class::Runtime),
-    (Within("spawn_unchecked_::{{closure}}"), Class::Runtime),
-    (Within("spawn_unchecked::<"), Class::Runtime),
-    (Within("spawn_unchecked_::<"), Class::Runtime),
+    // The closures run on the new thread; the function itself runs on the one that spawns it.
+    (Start("std::thread::lifecycle::spawn_unchecked::{{closure}}"), Class::Runtime),
+    (Start("std::thread::Builder::spawn_unchecked_::{{closure}}"), Class::Runtime),
+    (Around("std::thread::lifecycle::spawn_unchecked::<", "}"), Class::Runtime),
+    (Around("<std::thread::Builder>::spawn_unchecked_::<", "}"), Class::Runtime),
     (Start("<alloc::boxed::Box<dyn core::ops::function::FnOnce<"), Class::Runtime),
     (Start("<core::panic::unwind_safe::AssertUnwindSafe<"), Class::Runtime),
     (Exactly("core::ops::function::FnOnce::call_once{{vtable.shim}}"), Class::Runtime),
@@ -151,6 +157,7 @@ impl Classifier {
             Exactly(text) => function == *text || path == *text,
             Start(text) => function.starts_with(text) || path.starts_with(text),
             Within(text) => function.contains(text),
+            Around(start, end) => function.starts_with(start) && function.ends_with(end),
         };
         if let Some((_, class)) = RULES.iter().find(|(rule, _)| fits(rule)) {
             return *class;
@@ -273,6 +280,7 @@ mod tests {
                     "core::ops::function::FnOnce::call_once",
                     "void std::vector<int, std::allocator<int> >::_M_realloc_insert<int>(int&&)",
                     "std::string::append(char const*)",
+                    "std::thread::lifecycle::spawn_unchecked::<shop::f::{closure_env#0}, ()>",
                 ],
             ),
             (
@@ -288,6 +296,7 @@ mod tests {
                     "std::sys::backtrace::__rust_begin_short_backtrace::<fn(), ()>",
                     "<std::sys::thread::unix::Thread>::new::thread_start",
                     "std::thread::lifecycle::spawn_unchecked::{{closure}}::{{closure}}",
+                    "std::thread::lifecycle::spawn_unchecked::<shop::f::{closure#0}, ()>::{closure#1}",
                     "core::ops::function::FnOnce::call_once{{vtable.shim}}",
                     "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
                 ],
