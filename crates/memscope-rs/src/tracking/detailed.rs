@@ -42,10 +42,22 @@ pub struct DetailedStats {
     pub contention_rate: f64,
 }
 
-/// The share of the attempts, from 0 to 1 even for callers who record outcomes without attempts.
+/// Successes per attempt. Complete, the usual case, needs no division; and it is what there is without attempts.
 #[inline]
-pub(super) fn ratio(part: u64, attempts: u64, without_attempts: f64) -> f64 {
-    if attempts == 0 { without_attempts } else { (part as f64 / attempts as f64).min(1.0) }
+pub(super) fn completeness(successes: u64, attempts: u64) -> f64 {
+    if successes >= attempts { 1.0 } else { float(successes) / float(attempts) }
+}
+
+/// Misses per attempt, and 1 even for callers who record misses without attempts.
+#[inline]
+fn contention_rate(misses: u64, attempts: u64) -> f64 {
+    if misses == 0 { 0.0 } else { (float(misses) / float(attempts)).min(1.0) }
+}
+
+/// No count reaches 2^63, and from a signed number it is one instruction.
+#[inline]
+fn float(count: u64) -> f64 {
+    count as i64 as f64
 }
 
 impl DetailedStats {
@@ -55,8 +67,8 @@ impl DetailedStats {
             attempts,
             successes,
             misses,
-            completeness: ratio(successes, attempts, 1.0),
-            contention_rate: ratio(misses, attempts, 0.0),
+            completeness: completeness(successes, attempts),
+            contention_rate: contention_rate(misses, attempts),
         }
     }
 
@@ -155,6 +167,8 @@ mod tests {
     fn ratios_stay_ratios_for_outcomes_without_attempts() {
         let odd = DetailedStats::new(1, 5, 5);
         assert_eq!((odd.completeness, odd.contention_rate, odd.open()), (1.0, 1.0, 0));
+        let odder = DetailedStats::new(0, 0, 1);
+        assert_eq!((odder.completeness, odder.contention_rate, odder.open()), (1.0, 1.0, 0));
     }
 
     #[test]

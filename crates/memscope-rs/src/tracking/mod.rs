@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod detailed;
+mod serial;
 mod shard;
 mod shards;
 mod stats;

@@ -11,7 +11,7 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::sync::{AtomicU64, UnorderedU64};
+use super::sync::AtomicU64;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,8 @@ pub(super) enum Event {
     Miss,
 }
 
-/// A number that this process has not used before, and never 0. Names instances and claims.
-pub(super) fn serial() -> u64 {
-    static NEXT: UnorderedU64 = UnorderedU64::new(1);
-    NEXT.fetch_add(1, Relaxed)
-}
+/// A KiB of them.
+const MADE_TOGETHER: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// The counts of one thread, on cache lines that no other thread writes (two, as processors fetch them in pairs).
 #[repr(align(128))]
@@ -79,9 +76,19 @@ impl Shard {
 
     /// A shard that belongs to no instance yet, counts 0, held by `claim`.
     pub(super) fn take(claim: u64) -> &'static Self {
-        let shard = spares::pop().unwrap_or_else(|| Box::leak(Box::new(Self::new())));
+        let shard = spares::pop().unwrap_or_else(Self::make);
         shard.holder.store(claim, Relaxed);
         shard
+    }
+
+    /// Makes some and keeps the others as spares: shards of different threads' heaps would lie at the same place in
+    /// their pages, and so drive each other out of the cache of whoever adds them up.
+    fn make() -> &'static Self {
+        let made: &'static [Self; MADE_TOGETHER] =
+            Box::leak(Box::new(std::array::from_fn(|_| Self::new())));
+        let [first, others @ ..] = made;
+        others.iter().for_each(spares::push);
+        first
     }
 
     /// Gives a shard back whose instance is gone (or that never came into one).
@@ -146,7 +153,7 @@ mod tests {
     #[test]
     fn a_shard_that_is_given_back_is_blank() {
         let shard: &'static Shard = Box::leak(Box::new(Shard::new()));
-        assert!(shard.claim(serial()));
+        assert!(shard.claim(1));
         shard.record(Event::Attempt);
         shard.record(Event::Miss);
         assert_eq!((shard.count(Event::Attempt), shard.count(Event::Miss)), (1, 1));

@@ -17,12 +17,16 @@
 use std::fmt;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::detailed::{DetailedStats, ratio};
-use super::shard::{Event, serial};
+use super::detailed::{DetailedStats, completeness};
+use super::serial::Serial;
+use super::shard::Event;
 use super::shards::Shards;
-use super::sync::{AtomicU64, const_constructor};
+use super::sync::{AtomicU64, const_fn};
 use super::thread;
 use super::warning::{WARN_BELOW, Warning};
+
+/// Numbers of instances.
+static INSTANCES: Serial = Serial::new();
 
 /// Counts attempts and how they ended, from any number of threads, and says how complete the tracking is.
 ///
@@ -31,7 +35,8 @@ use super::warning::{WARN_BELOW, Warning};
 /// exact once the threads that recorded were joined.
 ///
 /// Recording writes to cache lines of the calling thread alone: no lock, no locked instruction, no waiting. The first
-/// record of a thread in an instance allocates 128 bytes, or takes over what a dead thread or a dropped instance left.
+/// record of a thread in an instance takes over 128 bytes that a dead thread or a dropped instance left, or allocates
+/// them, some at a time.
 /// Reading adds up over the threads that recorded here at the same time. The instance itself has 64 bytes.
 ///
 /// An event that a signal handler records while it interrupts a record on the same thread may be lost.
@@ -60,7 +65,7 @@ pub struct TrackingStats {
     /// Outcomes that a reset has settled, together with as many attempts.
     settled_successes: AtomicU64,
     settled_misses: AtomicU64,
-    /// Events of threads that cannot hold a shard just now: see [`thread::claimed`].
+    /// Events of threads that cannot hold a shard just now: see [`thread::shard`].
     strays: [AtomicU64; 3],
     warning: Warning,
 }
@@ -69,7 +74,7 @@ pub struct TrackingStats {
 const _: () = assert!(size_of::<TrackingStats>() == 64);
 
 impl TrackingStats {
-    const_constructor! {
+    const_fn! {
         /// Nothing recorded yet. Const, so that it can be a `static`; allocates nothing.
         pub fn new() -> Self {
             Self {
@@ -105,16 +110,16 @@ impl TrackingStats {
 
     #[inline(always)]
     fn record(&self, event: Event) {
-        match thread::cached(self.instance.load(Relaxed)) {
+        match thread::latest(self.instance.load(Relaxed)) {
             Some(shard) => shard.record(event),
-            None => self.record_uncached(event),
+            None => self.record_elsewhere(event),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn record_uncached(&self, event: Event) {
-        match thread::claimed(self.instance(), &self.shards) {
+    fn record_elsewhere(&self, event: Event) {
+        match thread::shard(self.instance(), &self.shards) {
             Some(shard) => shard.record(event),
             None => {
                 self.strays[event as usize].fetch_add(1, Release);
@@ -127,7 +132,7 @@ impl TrackingStats {
         if instance != 0 {
             return instance;
         }
-        let fresh = serial();
+        let fresh = INSTANCES.next();
         match self.instance.compare_exchange(0, fresh, Relaxed, Relaxed) {
             Ok(_) => fresh,
             Err(instance) => instance,
@@ -144,7 +149,7 @@ impl TrackingStats {
         let successes = self.total(Event::Success) - settled_successes;
         let attempts =
             self.total(Event::Attempt).saturating_sub(settled_successes + settled_misses);
-        ratio(successes, attempts, 1.0)
+        completeness(successes, attempts)
     }
 
     /// Counts and ratios of one moment.

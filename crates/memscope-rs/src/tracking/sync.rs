@@ -15,18 +15,18 @@ pub(super) use once_cell::race::{OnceBox, OnceRef};
 #[cfg(not(loom))]
 pub(super) use std::sync::atomic::AtomicU64;
 
-/// A constructor that is const, except under loom, whose atomics have no const constructor.
-macro_rules! const_constructor {
-    ($(#[$attribute:meta])* $visibility:vis fn $name:ident() -> Self $body:block) => {
+/// A function that is const, except under loom, whose atomics have no const constructor.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident() -> $type:ty $body:block) => {
         #[cfg(not(loom))]
         $(#[$attribute])*
-        $visibility const fn $name() -> Self $body
+        $visibility const fn $name() -> $type $body
         #[cfg(loom)]
         $(#[$attribute])*
-        $visibility fn $name() -> Self $body
+        $visibility fn $name() -> $type $body
     };
 }
-pub(super) use const_constructor;
+pub(super) use const_fn;
 
 /// Thread-locals, initialized in a constant, except under loom.
 macro_rules! thread_locals {

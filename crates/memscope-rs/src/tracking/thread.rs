@@ -1,11 +1,12 @@
 //! What a thread remembers: which shard is its own in which instance.
 //!
-//! Two levels. The ways are a small direct-mapped cache without a destructor, one comparison on the hot path. The
-//! claims behind them know every shard that the thread holds, and give them back when it ends.
+//! Three levels, each behind the one before. `LATEST` is the instance that the thread recorded in last: one comparison
+//! on the hot path. `WAYS`, a small direct-mapped cache, serves a thread that records in some instances by turns.
+//! `CLAIMS` knows every shard that the thread holds, and gives them back when it ends; it alone has a destructor.
 //!
 //! Invariants:
-//! - A way names a shard only while this thread holds it in that instance. Instances' numbers are never used twice,
-//!   so a way of an instance that was dropped matches nothing.
+//! - The caches name a shard only while this thread holds it in that instance. Instances' numbers are never used
+//!   twice, so what they say of an instance that was dropped matches nothing.
 //! - After its claims were given back (other destructors of thread-locals may still record) a thread claims nothing.
 //! - Claiming allocates. An allocator that records into an instance comes back here while the thread claims; it is
 //!   then told that there is no shard, and counts elsewhere.
@@ -13,15 +14,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use super::shard::{Shard, serial};
+use super::serial::Serial;
+use super::shard::Shard;
 use super::shards::Shards;
 use super::sync::thread_locals;
 
-/// Instances that one thread can record in by turns without leaving the hot path.
-const WAYS: usize = 8;
+/// Instances that a thread can record in by turns without going back to its claims.
+const WAY_COUNT: usize = 8;
 
 /// Claims of dropped instances are looked for when there are more claims than this, and than twice what was kept.
 const PRUNE_MIN: usize = 16;
+
+/// Numbers of claims.
+static NUMBERS: Serial = Serial::new();
 
 #[derive(Clone, Copy)]
 struct Way {
@@ -42,29 +47,37 @@ enum Phase {
 }
 
 thread_locals! {
-    static CACHE: [Cell<Way>; WAYS] = [const { Cell::new(Way::EMPTY) }; WAYS];
+    static LATEST: Cell<Way> = Cell::new(Way::EMPTY);
+    static WAYS: [Cell<Way>; WAY_COUNT] = [const { Cell::new(Way::EMPTY) }; WAY_COUNT];
     static PHASE: Cell<Phase> = Cell::new(Phase::Ready);
     static CLAIMS: RefCell<Claims> = RefCell::new(Claims::new());
 }
 
-/// The calling thread's shard in an instance, if it has been there lately.
+/// The calling thread's shard in an instance, if that is where it recorded last.
 #[inline(always)]
-pub(super) fn cached(instance: u64) -> Option<&'static Shard> {
-    let way = CACHE.try_with(|ways| ways[instance as usize % WAYS].get()).ok()?;
+pub(super) fn latest(instance: u64) -> Option<&'static Shard> {
+    let way = LATEST.try_with(Cell::get).ok()?;
     if way.instance == instance { way.shard } else { None }
 }
 
 /// The calling thread's shard in an instance, claimed if need be. `None` if it cannot claim now.
-pub(super) fn claimed(instance: u64, shards: &Shards) -> Option<&'static Shard> {
+pub(super) fn shard(instance: u64, shards: &Shards) -> Option<&'static Shard> {
+    let at = instance as usize % WAY_COUNT;
+    let mut way = WAYS.try_with(|ways| ways[at].get()).ok()?;
+    if way.instance != instance {
+        way = Way { instance, shard: Some(claimed(instance, shards)?) };
+        let _ = WAYS.try_with(|ways| ways[at].set(way));
+    }
+    let _ = LATEST.try_with(|latest| latest.set(way));
+    way.shard
+}
+
+fn claimed(instance: u64, shards: &Shards) -> Option<&'static Shard> {
     if PHASE.try_with(Cell::get).ok()? != Phase::Ready {
         return None;
     }
-    let phase = Claiming::begin();
-    let shard = CLAIMS.try_with(|claims| claims.borrow_mut().shard(instance, shards)).ok();
-    drop(phase);
-    let way = Way { instance, shard: Some(shard?) };
-    let _ = CACHE.try_with(|ways| ways[instance as usize % WAYS].set(way));
-    shard
+    let _claiming = Claiming::begin();
+    CLAIMS.try_with(|claims| claims.borrow_mut().shard(instance, shards)).ok()
 }
 
 /// While it lives, the thread claims.
@@ -107,7 +120,7 @@ impl Claims {
             self.by_instance.retain(|_, claim| claim.shard.is_held_by(claim.number));
             self.prune_at = PRUNE_MIN.max(2 * self.by_instance.len());
         }
-        let number = serial();
+        let number = NUMBERS.next();
         let shard = shards.claim(number);
         self.by_instance.insert(instance, Claim { number, shard });
         shard
@@ -116,9 +129,10 @@ impl Claims {
 
 impl Drop for Claims {
     fn drop(&mut self) {
-        // First forget, then give back: nothing may be written through a way once another thread can claim.
+        // First forget, then give back: nothing may be written through a cache once another thread can claim.
         let _ = PHASE.try_with(|phase| phase.set(Phase::Ended));
-        let _ = CACHE.try_with(|ways| ways.iter().for_each(|way| way.set(Way::EMPTY)));
+        let _ = LATEST.try_with(|latest| latest.set(Way::EMPTY));
+        let _ = WAYS.try_with(|ways| ways.iter().for_each(|way| way.set(Way::EMPTY)));
         for claim in self.by_instance.values() {
             claim.shard.release(claim.number);
         }
@@ -131,40 +145,69 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_keeps_its_shard_and_finds_it_again_behind_the_ways() {
-        let lists: Vec<(u64, Shards)> = (0..3 * WAYS).map(|_| (serial(), Shards::new())).collect();
+    fn a_thread_finds_its_shard_again_at_every_level() {
+        let lists: Vec<Shards> = (0..3 * WAY_COUNT).map(|_| Shards::new()).collect();
         for _ in 0..3 {
-            for (instance, shards) in &lists {
-                claimed(*instance, shards).unwrap().record(Event::Attempt);
-                assert!(cached(*instance).is_some());
+            for (instance, shards) in (1..).zip(&lists) {
+                shard(instance, shards).unwrap().record(Event::Attempt);
+                latest(instance).unwrap().record(Event::Success);
             }
         }
-        assert!(lists.iter().all(|(_, shards)| shards.len() == 1));
-        assert!(lists.iter().all(|(_, shards)| shards.sum(Event::Attempt) == 3));
+        for shards in &lists {
+            assert_eq!(shards.len(), 1);
+            assert_eq!((shards.sum(Event::Attempt), shards.sum(Event::Success)), (3, 3));
+        }
     }
 
     #[test]
     fn a_thread_that_is_claiming_is_told_so() {
         let shards = Shards::new();
         let claiming = Claiming::begin();
-        assert!(claimed(serial(), &shards).is_none());
+        assert!(shard(1, &shards).is_none());
         drop(claiming);
-        assert!(claimed(serial(), &shards).is_some());
+        assert!(shard(1, &shards).is_some());
+    }
+
+    #[test]
+    fn a_thread_whose_claims_are_gone_has_no_shard_and_the_next_one_has_it() {
+        struct Late(&'static Shards);
+        impl Drop for Late {
+            fn drop(&mut self) {
+                assert!(latest(1).is_none());
+                assert!(shard(1, self.0).is_none());
+                LATE.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        static LATE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+        static SHARDS: Shards = Shards::new();
+        thread_local! {
+            static LAST: Late = const { Late(&SHARDS) };
+        }
+        for attempts in 1..=3 {
+            std::thread::spawn(|| {
+                // Destructors run last in, first out on this platform; on any other the drop below still holds.
+                LAST.with(|_| ());
+                shard(1, &SHARDS).unwrap().record(Event::Attempt);
+            })
+            .join()
+            .unwrap();
+            assert_eq!((SHARDS.len(), SHARDS.sum(Event::Attempt)), (1, attempts));
+        }
+        assert!(LATE.load(std::sync::atomic::Ordering::SeqCst));
     }
 
     #[test]
     fn claims_of_dropped_instances_are_forgotten() {
         std::thread::spawn(|| {
             let kept = Shards::new();
-            let kept_instance = serial();
-            claimed(kept_instance, &kept).unwrap();
-            for _ in 0..1000 {
-                claimed(serial(), &Shards::new()).unwrap();
+            shard(1, &kept).unwrap();
+            for instance in 2..1000 {
+                shard(instance, &Shards::new()).unwrap();
             }
             CLAIMS.with(|claims| {
                 let claims = claims.borrow();
                 assert!(claims.by_instance.len() <= PRUNE_MIN + 1);
-                assert!(claims.by_instance.contains_key(&kept_instance));
+                assert!(claims.by_instance.contains_key(&1));
             });
         })
         .join()

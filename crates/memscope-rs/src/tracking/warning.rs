@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::detailed::DetailedStats;
-use super::sync::{AtomicU64, const_constructor};
+use super::sync::{AtomicU64, const_fn};
 
 /// Below this completeness a reading warns.
 pub(super) const WARN_BELOW: f64 = 0.9;
@@ -45,7 +45,7 @@ pub(super) struct Warning {
 }
 
 impl Warning {
-    const_constructor! {
+    const_fn! {
         pub(super) fn new() -> Self {
             Self { attempts: AtomicU64::new(0) }
         }
