@@ -3,7 +3,7 @@
 //!
 //! What lies here is bounded by what distinct stacks, sites and live threads need, never by the number of events.
 
-use memscope_region::sys::{self, PAGE_BYTES};
+use memscope_region::sys::{self, HUGE_PAGE_BYTES, PAGE_BYTES};
 
 /// Chunks that small pieces are cut from. Only what is touched takes memory.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -24,6 +24,9 @@ impl Arena {
     /// `bytes` of zeroed memory, aligned to a cache line, or `None` if the system has none.
     pub fn take(&mut self, bytes: usize) -> Option<*mut u8> {
         let bytes = bytes.next_multiple_of(64);
+        if bytes >= HUGE_PAGE_BYTES && bytes.is_multiple_of(HUGE_PAGE_BYTES) {
+            return sys::map_private_huge(bytes).ok();
+        }
         if bytes >= CHUNK_BYTES / 4 {
             return sys::map_private(bytes.next_multiple_of(PAGE_BYTES)).ok();
         }

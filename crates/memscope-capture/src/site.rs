@@ -67,7 +67,22 @@ pub struct Sites {
     index_count: usize,
     next_row: u32,
     rows_left: u32,
+    memo: *mut Memo,
 }
+
+/// A node that was interned lately: the hash of the stack up to a frame, and its node.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Memo {
+    hash: u64,
+    node: u32,
+}
+
+/// Entries of the memo, 32 KiB. It is made when a thread meets so many stacks that walking the trie begins to tell.
+const MEMO: usize = 2048;
+
+/// Stacks after which the memo is made.
+const STACKS_BEFORE_MEMO: usize = 1024;
 
 impl Sites {
     /// Empty tables. `None` if there is no memory.
@@ -81,6 +96,7 @@ impl Sites {
             index_count: 0,
             next_row: 0,
             rows_left: 0,
+            memo: core::ptr::null_mut(),
         })
     }
 
@@ -170,7 +186,13 @@ impl Sites {
         if self.leaf_count * 2 > self.leaf_mask {
             self.grow_leaves(arena).ok_or(MissCause::Sites)?;
         }
-        let node = node(process, frames).ok_or(MissCause::Sites)?;
+        if self.memo.is_null() && self.leaf_count >= STACKS_BEFORE_MEMO {
+            // Without memory for it there is no memo, and that is all.
+            self.memo = arena
+                .take(MEMO * size_of::<Memo>())
+                .map_or(core::ptr::null_mut(), |place| place.cast());
+        }
+        let node = self.node(process, frames).ok_or(MissCause::Sites)?;
         let site = site(process, node, kind, task, taken.truncated).ok_or(MissCause::Sites)?;
         let counter = self.make_site(arena, process, site)?;
         insert_leaf(
@@ -180,6 +202,43 @@ impl Sites {
         );
         self.leaf_count += 1;
         Ok(counter)
+    }
+
+    /// The node of a stack; 0 for the empty one. The work starts outside the innermost frame whose node is known: to
+    /// the frame, from an earlier new stack, or to the memo.
+    fn node(&mut self, process: &Process, frames: &mut [CachedFrame]) -> Option<u32> {
+        let known = frames.iter_mut().enumerate().rev().find_map(|(at, frame)| {
+            if frame.node == 0 {
+                frame.node = self.remembered(frame.hash());
+            }
+            (frame.node != 0).then_some((frame.node, at + 1))
+        });
+        let (mut parent, first) = known.unwrap_or((0, 0));
+        for frame in &mut frames[first..] {
+            let word = u64::from(frame.address) << 32 | u64::from(parent);
+            let key = NodeKey { process, word };
+            parent =
+                trie::find_or_insert(process.nodes()?, process.node_root()?, mix(word, 1), &key)?;
+            frame.node = parent;
+            self.remember(frame.hash(), parent);
+        }
+        Some(parent)
+    }
+
+    fn remembered(&self, hash: u64) -> u32 {
+        if self.memo.is_null() {
+            return 0;
+        }
+        // SAFETY: below the number of entries.
+        let memo = unsafe { *self.memo.add(hash as usize % MEMO) };
+        if memo.hash == hash { memo.node } else { 0 }
+    }
+
+    fn remember(&mut self, hash: u64, node: u32) {
+        if !self.memo.is_null() {
+            // SAFETY: below the number of entries.
+            unsafe { self.memo.add(hash as usize % MEMO).write(Memo { hash, node }) };
+        }
     }
 
     fn grow_leaves(&mut self, arena: &mut Arena) -> Option<()> {
@@ -331,23 +390,6 @@ impl Keyed for NodeKey<'_> {
         writer.node(row)?.word.store(self.word, Ordering::Release);
         Some(row + 1)
     }
-}
-
-/// The node of a stack; 0 for the empty one. Frames that have their node already are where the work starts.
-fn node(process: &Process, frames: &mut [CachedFrame]) -> Option<u32> {
-    let known = frames.iter().rposition(|frame| frame.node != 0);
-    let (mut parent, first) = known.map_or((0, 0), |at| (frames[at].node, at + 1));
-    for frame in &mut frames[first..] {
-        let word = u64::from(frame.address) << 32 | u64::from(parent);
-        parent = trie::find_or_insert(
-            process.nodes()?,
-            process.node_root()?,
-            mix(word, 1),
-            &NodeKey { process, word },
-        )?;
-        frame.node = parent;
-    }
-    Some(parent)
 }
 
 struct SiteKey<'a> {

@@ -64,6 +64,11 @@ impl CachedFrame {
         self.pc
     }
 
+    /// The hash of the stack up to and with this frame.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// The stack pointer after the call returns.
     pub fn sp(&self) -> usize {
         self.sp

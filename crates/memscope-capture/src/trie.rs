@@ -14,8 +14,9 @@ const SLOTS: usize = 16;
 const BITS_PER_LEVEL: u32 = 4;
 const LEVELS: u32 = u64::BITS / BITS_PER_LEVEL;
 const CHILD: u32 = 1 << 31;
-const NODES_PER_CHUNK: usize = 4096;
-const CHUNKS: usize = 4096;
+const NODES_PER_CHUNK: usize = 32_768;
+const CHUNKS: usize = 512;
+const CHUNK_BYTES: usize = NODES_PER_CHUNK * size_of::<Node>();
 
 type Node = [AtomicU32; SLOTS];
 
@@ -34,8 +35,14 @@ impl Nodes {
         let slot = self.chunks.get(number as usize / NODES_PER_CHUNK)?;
         // ORDERING: acquire, so that the chunk is seen mapped.
         if slot.load(Ordering::Acquire).is_null() {
-            let bytes = NODES_PER_CHUNK * size_of::<Node>();
-            let fresh = sys::map_private(bytes).ok()?;
+            // The first chunk serves most programs and is touched page by page; who needs more reads all of it.
+            let first = number < NODES_PER_CHUNK as u32;
+            let fresh = if first {
+                sys::map_private(CHUNK_BYTES)
+            } else {
+                sys::map_private_huge(CHUNK_BYTES)
+            }
+            .ok()?;
             // ORDERING: release publishes the mapping; on failure another thread's chunk serves.
             if slot
                 .compare_exchange(
@@ -47,7 +54,7 @@ impl Nodes {
                 .is_err()
             {
                 // SAFETY: nobody has seen this mapping.
-                unsafe { sys::unmap(fresh, bytes) };
+                unsafe { sys::unmap(fresh, CHUNK_BYTES) };
             }
         }
         Some(number)

@@ -38,6 +38,29 @@ pub fn map_private(bytes: usize) -> Result<*mut u8, Errno> {
         .map(|address| address as *mut u8)
 }
 
+/// The size of a huge page.
+pub const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Fresh private memory for a table of several megabytes that is read in no order: huge pages if the system has them on
+/// request, aligned to them. `bytes` is a multiple of [`HUGE_PAGE_BYTES`].
+pub fn map_private_huge(bytes: usize) -> Result<*mut u8, Errno> {
+    let base = map_private(bytes + HUGE_PAGE_BYTES)?;
+    let before = base.align_offset(HUGE_PAGE_BYTES);
+    let aligned = base.wrapping_add(before);
+    // SAFETY: the ends that are not aligned belong to the mapping just made and were never used; the advice only
+    // chooses the size of pages.
+    unsafe {
+        if before != 0 {
+            unmap(base, before);
+        }
+        if before != HUGE_PAGE_BYTES {
+            unmap(aligned.wrapping_add(bytes), HUGE_PAGE_BYTES - before);
+        }
+        advise(aligned, bytes, libc::MADV_HUGEPAGE);
+    }
+    Ok(aligned)
+}
+
 /// Maps `bytes` of a file shared, from its start.
 pub fn map_file(fd: i32, bytes: usize) -> Result<*mut u8, Errno> {
     let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
