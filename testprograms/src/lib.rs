@@ -29,6 +29,22 @@ pub fn rust_program(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// Builds the preload library that compares every stack with another unwinder's (`checker/`), optimized in any case,
+/// and returns its path. A second call finds it built.
+///
+/// # Panics
+/// If it cannot be built: a test that needs it cannot go on.
+pub fn stack_checker() -> PathBuf {
+    let folder = profile_folder();
+    let target = folder.parent().unwrap_or(&folder);
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--release", "--package=stack-checker"]);
+    cargo.arg("--manifest-path").arg(package().join("checker/Cargo.toml"));
+    cargo.arg("--target-dir").arg(target);
+    run(cargo);
+    target.join("release/libstack_checker.so")
+}
+
 /// Compiles the C or C++ program `c/name` (with its ending) with `-O2 -g` and no frame pointers and returns its
 /// path. Programs lie side by side in one folder; that of `dl.c` finds its module there, which is compiled with it.
 ///
