@@ -7,8 +7,9 @@ use crate::arch::{RBP, REGISTERS, RIP, RSP, Registers};
 use crate::module::Object;
 use crate::rule::{Rule, Shape};
 use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, Expression, NativeEndian, Operation,
-    RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, Expression, FrameDescriptionEntry,
+    NativeEndian, Operation, RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection,
+    UnwindTableRow,
 };
 
 /// How far the code at an object's entry reaches that nobody called.
@@ -25,11 +26,11 @@ impl UnwindContextStorage<usize> for Storage {
     type Stack = [UnwindTableRow<usize, Self>; 3];
 }
 
-/// Runs `work` on the unwind row for `address`, which lies in `object`.
-fn with_row<T>(
+/// Runs `work` on what the object's unwind table says of `address`, which lies in it.
+fn with_entry<T>(
     object: &Object,
     address: usize,
-    work: impl FnOnce(&UnwindTableRow<usize, Storage>, &EhFrame<Bytes>, gimli::Encoding) -> Option<T>,
+    work: impl FnOnce(&FrameDescriptionEntry<Bytes>, &EhFrame<Bytes>, &BaseAddresses) -> Option<T>,
 ) -> Option<T> {
     if object.unwind_header == 0 || object.unwind_header >= object.end {
         return None;
@@ -50,13 +51,33 @@ fn with_row<T>(
     }
     let bases = bases.set_eh_frame(frame);
     let section = EhFrame::from(slice(frame as usize));
-    let mut context = UnwindContext::<usize, Storage>::new_in();
-    let fde = header
+    let entry = header
         .table()?
         .fde_for_address(&section, &bases, address as u64, EhFrame::cie_from_offset)
         .ok()?;
-    let row = fde.unwind_info_for_address(&section, &bases, &mut context, address as u64).ok()?;
-    work(row, &section, fde.cie().encoding())
+    work(&entry, &section, &bases)
+}
+
+/// Runs `work` on the unwind row for `address`, which lies in `object`.
+fn with_row<T>(
+    object: &Object,
+    address: usize,
+    work: impl FnOnce(&UnwindTableRow<usize, Storage>, &EhFrame<Bytes>, gimli::Encoding) -> Option<T>,
+) -> Option<T> {
+    with_entry(object, address, |entry, section, bases| {
+        let mut context = UnwindContext::<usize, Storage>::new_in();
+        let row =
+            entry.unwind_info_for_address(section, bases, &mut context, address as u64).ok()?;
+        work(row, section, entry.cie().encoding())
+    })
+}
+
+/// Whether a function begins at `address`.
+fn begins_function(object: &Object, address: usize) -> bool {
+    with_entry(object, address, |entry, _, _| {
+        (entry.initial_address() == address as u64).then_some(())
+    })
+    .is_some()
 }
 
 /// The rule for the frame whose code is at `address` (for a return address: the address less one).
@@ -95,9 +116,12 @@ pub fn rule(object: &Object, address: usize) -> Rule {
         })
     })
     .unwrap_or_else(|| {
-        // The loader's own start has no unwind information: the few instructions after its entry are outermost.
+        // The loader's own start has no unwind information: the few instructions after its entry are outermost. So is
+        // a return address at which a function begins: no call left it there, but whoever made the stack did
+        // (makecontext).
         let outermost =
-            object.entry().is_some_and(|entry| (entry..entry + ENTRY_BYTES).contains(&address));
+            object.entry().is_some_and(|entry| (entry..entry + ENTRY_BYTES).contains(&address))
+                || begins_function(object, address + 1);
         Rule::plain(if outermost { Shape::End } else { Shape::Unknown })
     })
 }

@@ -5,9 +5,9 @@
 //! four functions that everything needs come from the C library directly until then (`__libc_malloc` and so on), so that
 //! dlsym itself could be served.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
-use core::sync::atomic::{AtomicPtr, Ordering};
-use memscope_capture::hooks::{RawBlock, Host};
+use core::ffi::{CStr, c_char, c_void};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use memscope_capture::hooks::{Host, RawBlock};
 
 unsafe extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
@@ -61,16 +61,30 @@ pub(crate) static VALLOC: Next = Next::new(c"valloc");
 pub(crate) static PVALLOC: Next = Next::new(c"pvalloc");
 pub(crate) static DLCLOSE: Next = Next::new(c"dlclose");
 
-/// Finds the four functions that everything needs. Before it they are the C library's own.
-pub(crate) fn resolve() {
+/// Finds the four functions that everything needs, and returns log2 of the bytes that no two blocks begin in. Before
+/// it the functions are the C library's own.
+///
+/// The C library's blocks begin at least 32 bytes apart. Others have classes of 8 bytes; asked for 16 at least, they
+/// keep 16 bytes apart.
+pub(crate) fn resolve() -> u32 {
     for next in [&MALLOC, &CALLOC, &REALLOC, &FREE] {
         next.look_up();
     }
+    if core::ptr::eq(MALLOC.get(), __libc_malloc as *const c_void) {
+        return 5;
+    }
+    // ORDERING: relaxed; set before the first event is recorded.
+    LEAST_BYTES.store(16, Ordering::Relaxed);
+    4
 }
 
-/// Whether the allocator behind is the C library's, whose blocks begin at least 32 bytes apart.
-pub(crate) fn is_libc() -> bool {
-    core::ptr::eq(MALLOC.get(), __libc_malloc as *const c_void)
+/// The least that the allocator behind is asked for.
+static LEAST_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+#[inline(always)]
+fn at_least(size: usize) -> usize {
+    // ORDERING: relaxed, as in `resolve`.
+    size.max(LEAST_BYTES.load(Ordering::Relaxed))
 }
 
 /// Calls the function that `next` names, or the C library's if it was not looked up yet.
@@ -102,16 +116,24 @@ impl Host for Behind {
 
     #[inline(always)]
     unsafe fn malloc(size: usize) -> RawBlock {
+        let size = at_least(size);
         call!(MALLOC, __libc_malloc, fn(size: usize) -> RawBlock)
     }
 
     #[inline(always)]
     unsafe fn calloc(count: usize, size: usize) -> RawBlock {
+        // A product that overflows stays as it is, and fails.
+        let (count, size) = match count.checked_mul(size) {
+            Some(bytes) if bytes < at_least(0) => (1, at_least(0)),
+            _ => (count, size),
+        };
         call!(CALLOC, __libc_calloc, fn(count: usize, size: usize) -> RawBlock)
     }
 
     #[inline(always)]
     unsafe fn realloc(block: RawBlock, size: usize) -> RawBlock {
+        // Size 0 may mean to free.
+        let size = if size == 0 { 0 } else { at_least(size) };
         call!(REALLOC, __libc_realloc, fn(block: RawBlock, size: usize) -> RawBlock)
     }
 
@@ -119,13 +141,4 @@ impl Host for Behind {
     unsafe fn free(block: RawBlock) {
         call!(FREE, __libc_free, fn(block: RawBlock));
     }
-}
-
-/// Sets `errno`.
-pub(crate) fn set_errno(value: c_int) {
-    unsafe extern "C" {
-        fn __errno_location() -> *mut c_int;
-    }
-    // SAFETY: the C library's own place for this thread's errno.
-    unsafe { *__errno_location() = value };
 }

@@ -6,7 +6,7 @@
 
 use crate::host;
 use core::ffi::{CStr, c_char, c_int, c_void};
-use memscope_capture::process::{Start, PROCESS};
+use memscope_capture::process::{PROCESS, Start};
 use memscope_region::hello::{Hello, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE};
 use memscope_region::table::{REGION_BYTES, Table};
 use memscope_region::{header, sys};
@@ -33,7 +33,7 @@ pub(crate) fn start() {
 }
 
 fn make_region() -> Option<()> {
-    host::resolve();
+    let granule_shift = host::resolve();
     // SAFETY: the kernel laid out the environment above argv, which ends with a null.
     let environment = unsafe { STACK_END.add(*STACK_END.cast::<usize>() + 2) };
     let name = variable(environment, SOCKET_VARIABLE)?.to_bytes();
@@ -53,7 +53,7 @@ fn make_region() -> Option<()> {
         let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
         let options = Start {
             fd,
-            granule_shift: if host::is_libc() { 5 } else { 4 },
+            granule_shift,
             command: &buffer_bytes[..length],
             exe: &path[..path_length],
         };

@@ -63,23 +63,13 @@ unsafe extern "C" fn reallocarray_body(
     sp: usize,
     rbp: usize,
 ) -> RawBlock {
-    match count.checked_mul(size) {
-        // SAFETY: as above.
-        Some(bytes) => unsafe { hooks::realloc::<Behind>(block, bytes, Entry { sp, rbp }) },
-        None => {
-            host::set_errno(libc_errno::ENOMEM);
-            core::ptr::null_mut()
-        }
-    }
+    // A product that overflows is a request that no allocator grants; it fails, and is counted, like any other.
+    // SAFETY: as above.
+    unsafe { hooks::realloc::<Behind>(block, count.saturating_mul(size), Entry { sp, rbp }) }
 }
 
-/// The error numbers that the C standard gives these functions.
-mod libc_errno {
-    /// Not enough memory.
-    pub(super) const ENOMEM: core::ffi::c_int = 12;
-    /// An argument is not valid.
-    pub(super) const EINVAL: core::ffi::c_int = 22;
-}
+/// The error number of a function that does not exist here (EINVAL, as for a bad alignment).
+const EINVAL: c_int = 22;
 
 /// Calls a function of the allocator behind, of the type that is wanted; `missing` if there is none.
 macro_rules! behind {
@@ -111,7 +101,7 @@ unsafe extern "C" fn posix_memalign_body(
             host::POSIX_MEMALIGN,
             fn(*mut RawBlock, usize, usize) -> c_int,
             (place, alignment, size),
-            libc_errno::EINVAL
+            EINVAL
         )
     };
     // SAFETY: as above.
@@ -131,7 +121,12 @@ unsafe extern "C" fn aligned_alloc_body(
     unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
 }
 
-unsafe extern "C" fn memalign_body(alignment: usize, size: usize, sp: usize, rbp: usize) -> RawBlock {
+unsafe extern "C" fn memalign_body(
+    alignment: usize,
+    size: usize,
+    sp: usize,
+    rbp: usize,
+) -> RawBlock {
     let missing = core::ptr::null_mut();
     let allocate =
         || behind!(host::MEMALIGN, fn(usize, usize) -> RawBlock, (alignment, size), missing);
