@@ -36,8 +36,8 @@ static INSTANCES: Serial = Serial::new();
 ///
 /// Recording writes to cache lines of the calling thread alone: no lock, no locked instruction, no waiting. The first
 /// record of a thread in an instance takes over 128 bytes that a dead thread or a dropped instance left, or allocates
-/// them, some at a time.
-/// Reading adds up over the threads that recorded here at the same time. The instance itself has 64 bytes.
+/// them, some at a time. Reading adds up over the threads that recorded here at the same time. The instance itself has
+/// 64 bytes.
 ///
 /// An event that a signal handler records while it interrupts a record on the same thread may be lost.
 ///
@@ -152,7 +152,7 @@ impl TrackingStats {
         completeness(successes, attempts)
     }
 
-    /// Counts and ratios of one moment.
+    /// Counts and ratios of one moment. Attempts that other threads begin while it reads may be in it as open ones.
     ///
     /// Cost: a few loads, plus three for each thread that recorded here at the same time. If the completeness is below
     /// 90 % it may warn, at most once per doubling of the attempts: on stderr, or as
@@ -162,9 +162,19 @@ impl TrackingStats {
     pub fn get_detailed_stats(&self) -> DetailedStats {
         let stats = self.read();
         if stats.completeness < WARN_BELOW {
-            self.warning.warn(&stats, self.shards.len());
+            self.warn();
         }
         stats
+    }
+
+    /// A reader that is held up between outcomes and attempts finds too many attempts, all of them open. So it is a
+    /// second reading that decides.
+    #[cold]
+    fn warn(&self) {
+        let stats = self.read();
+        if stats.completeness < WARN_BELOW {
+            self.warning.warn(&stats, self.shards.len());
+        }
     }
 
     /// Whether completeness is at least 0.95 and the contention rate at most 0.05.
