@@ -2,7 +2,7 @@
 
 use crate::terminal::Voice;
 use memscope_profile::Profile;
-use memscope_profile::symbolize::{self, Options, Progress};
+use memscope_profile::symbolize::{self, Progress, SymbolSearch};
 use std::sync::{Mutex, PoisonError};
 
 /// Names the functions in the profile.
@@ -11,5 +11,5 @@ pub(crate) fn symbolize(profile: &mut Profile, voice: Voice) {
     let show = |progress: Progress| {
         line.lock().unwrap_or_else(PoisonError::into_inner).show(progress.done, progress.total);
     };
-    symbolize::symbolize(profile, &Options::default(), &show);
+    symbolize::symbolize(profile, &SymbolSearch::default(), &show);
 }

@@ -40,14 +40,14 @@ const MIN_SPLIT_ADDRESSES: usize = 1024;
 
 /// Where to look for symbols, and how hard.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SymbolSearch {
     /// Folders with separate debug files. By default `/usr/lib/debug`.
     pub debug_directories: Vec<PathBuf>,
     /// How many threads may work at once; at least one does. By default as many as there are processors, at most 8.
     pub threads: usize,
 }
 
-impl Default for Options {
+impl Default for SymbolSearch {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -74,8 +74,12 @@ pub struct Progress {
 ///
 /// Takes about half a second for 10,000 addresses in 90 MB of debug information, and memory in proportion to the
 /// debug information of the modules that are being read at once (one for each thread).
-pub fn symbolize(profile: &mut Profile, options: &Options, progress: &(dyn Fn(Progress) + Sync)) {
-    let tasks = plan(profile, options.threads.max(1));
+pub fn symbolize(
+    profile: &mut Profile,
+    search: &SymbolSearch,
+    progress: &(dyn Fn(Progress) + Sync),
+) {
+    let tasks = plan(profile, search.threads.max(1));
     let total = tasks.iter().map(|task| task.wanted.len()).sum();
     if total == 0 {
         return;
@@ -89,8 +93,8 @@ pub fn symbolize(profile: &mut Profile, options: &Options, progress: &(dyn Fn(Pr
         }
     };
     let run =
-        |task: Task| task.run(|module| ModuleFiles::open(module, run_start_ns, options), advance);
-    let found = run_all(tasks, options.threads.max(1), &run);
+        |task: Task| task.run(|module| ModuleFiles::open(module, run_start_ns, search), advance);
+    let found = run_all(tasks, search.threads.max(1), &run);
     merge(profile, found);
 }
 

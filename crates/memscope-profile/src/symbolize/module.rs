@@ -12,7 +12,7 @@ use super::dwarf::{DebugInfo, DebugSections};
 use super::object_file::ObjectFile;
 use super::split::PackageSections;
 use super::symbol_table::SymbolTable;
-use super::{Options, locate};
+use super::{SymbolSearch, locate};
 use crate::model;
 
 /// Why a module's own file gives no symbols.
@@ -44,7 +44,7 @@ impl ModuleFiles {
     pub(super) fn open(
         module: &model::Module,
         run_start_ns: u64,
-        options: &Options,
+        search: &SymbolSearch,
     ) -> Result<Self, Trouble> {
         let object = open_module(module, run_start_ns)?;
         let mut files = Self::default();
@@ -52,14 +52,14 @@ impl ModuleFiles {
             object.section(b".debug_info").is_some_and(|found| found.size > 0)
         };
         if !has_debug_info(&object)
-            && let Some(debug) = locate::separate_debug_file(&object, &options.debug_directories)
+            && let Some(debug) = locate::separate_debug_file(&object, &search.debug_directories)
         {
             files.debug_path = Some(debug.path.clone());
             files.objects.push(debug);
         }
         files.objects.insert(0, object);
         if let Some(source) = files.objects.iter().find(|object| has_debug_info(object)) {
-            match read_debug_info(source, &files.objects[0].path, options) {
+            match read_debug_info(source, &files.objects[0].path, search) {
                 Ok(info) => files.debug_info = Some(info),
                 Err(error) => files.damage = Some(error.to_string()),
             }
@@ -78,9 +78,13 @@ impl ModuleFiles {
     }
 }
 
-fn read_debug_info(source: &ObjectFile, module: &Path, options: &Options) -> io::Result<DebugInfo> {
+fn read_debug_info(
+    source: &ObjectFile,
+    module: &Path,
+    search: &SymbolSearch,
+) -> io::Result<DebugInfo> {
     let main = DebugSections::read(source, |id| Some(id.name()))?;
-    let supplementary = locate::supplementary_file(source, &options.debug_directories);
+    let supplementary = locate::supplementary_file(source, &search.debug_directories);
     let supplementary =
         supplementary.map(|file| DebugSections::read(&file, |id| Some(id.name()))).transpose()?;
     let package = PackageSections::read(module).or_else(|| PackageSections::read(&source.path));

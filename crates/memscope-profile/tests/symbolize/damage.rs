@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use memscope_profile::symbolize::program::inspect;
-use memscope_profile::symbolize::{Options, build_id, symbolize};
+use memscope_profile::symbolize::{SymbolSearch, build_id, symbolize};
 
 use crate::support::{
-    build_c, build_rust, bytes_of, check, folder, named, options, profile_of, run,
+    build_c, build_rust, bytes_of, check, folder, named, profile_of, run, search,
 };
 
 /// Numbers that look random and are the same in every run.
@@ -37,7 +37,7 @@ fn section(program: &Path, name: &str) -> std::ops::Range<usize> {
 fn read_damaged(path: &Path, bytes: &[u8], places: &[u64]) -> usize {
     fs::write(path, bytes).unwrap();
     let mut profile = profile_of(path, Vec::new(), places);
-    symbolize(&mut profile, &Options { threads: 1, ..options() }, &|_| {});
+    symbolize(&mut profile, &SymbolSearch { threads: 1, ..search() }, &|_| {});
     check(&profile);
     assert!(profile.warnings.len() <= 1, "{:?}", profile.warnings);
     let _ = build_id(path);
@@ -89,9 +89,8 @@ fn bytes_changed_anywhere() {
 
 #[test]
 fn bytes_changed_in_headers_and_debug_information() {
-    for (name, options) in [("flip-5", &["-g", "-gdwarf-5"][..]), ("flip-4", &["-g", "-gdwarf-4"])]
-    {
-        let sample = sample(name, |folder| build_c(folder, options));
+    for (name, flags) in [("flip-5", &["-g", "-gdwarf-5"][..]), ("flip-4", &["-g", "-gdwarf-4"])] {
+        let sample = sample(name, |folder| build_c(folder, flags));
         let mut parts = vec![0..64, sample.bytes.len() - 2048..sample.bytes.len()];
         for section_name in [
             ".debug_info",
@@ -176,7 +175,7 @@ fn debug_information_made_to_exhaust_the_stack_the_memory_or_patience() {
     let folder = folder("made");
     let look = |program: &Path| {
         let mut profile = profile_of(program, Vec::new(), &bytes_of(program, "main"));
-        symbolize(&mut profile, &options(), &|_| {});
+        symbolize(&mut profile, &search(), &|_| {});
         check(&profile);
         let last: Vec<_> =
             named(&profile).iter().filter_map(|frames| frames.last().cloned()).collect();

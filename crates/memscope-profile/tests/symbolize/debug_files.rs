@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use memscope_profile::model::{Profile, Symbols};
-use memscope_profile::symbolize::{Options, build_id, symbolize};
+use memscope_profile::symbolize::{SymbolSearch, build_id, symbolize};
 
 use crate::support::{
-    C, RUST, build_c, build_rust, bytes_of, folder, line_of, named, options, profile_of, run,
+    C, RUST, build_c, build_rust, bytes_of, folder, line_of, named, profile_of, run, search,
     symbolized,
 };
 
@@ -34,7 +34,7 @@ fn a_debug_file_is_found_by_its_link() {
         fs::create_dir_all(folder.join(place)).unwrap();
         let debug = folder.join(place).join("demo.debug");
         fs::rename(folder.join("demo.debug"), &debug).unwrap();
-        let profile = symbolized(&program, &places, &options());
+        let profile = symbolized(&program, &places, &search());
         assert!(has_inlined_line(&profile), "in {place:?}");
         assert_eq!(profile.modules[0].symbols, Symbols::DebugInfo);
         assert_eq!(Path::new(&profile.modules[0].debug_path), debug);
@@ -52,9 +52,9 @@ fn a_debug_file_is_found_in_a_debug_directory() {
     let below = directory.join(folder.strip_prefix("/").unwrap());
     fs::create_dir_all(&below).unwrap();
     fs::rename(folder.join("demo.debug"), below.join("demo.debug")).unwrap();
-    assert!(!has_inlined_line(&symbolized(&program, &places, &options())));
-    let options = Options { debug_directories: vec![directory], ..options() };
-    assert!(has_inlined_line(&symbolized(&program, &places, &options)));
+    assert!(!has_inlined_line(&symbolized(&program, &places, &search())));
+    let search = SymbolSearch { debug_directories: vec![directory], ..search() };
+    assert!(has_inlined_line(&symbolized(&program, &places, &search)));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_debug_file_with_another_checksum_is_not_taken() {
     let mut bytes = fs::read(folder.join("demo.debug")).unwrap();
     bytes.push(0);
     fs::write(folder.join("demo.debug"), bytes).unwrap();
-    let profile = symbolized(&program, &places, &options());
+    let profile = symbolized(&program, &places, &search());
     assert!(!has_inlined_line(&profile));
     assert_eq!(
         (profile.modules[0].symbols, &*profile.modules[0].debug_path),
@@ -87,15 +87,15 @@ fn a_debug_file_is_found_by_build_id() {
     fs::create_dir_all(&below).unwrap();
     let debug = below.join(format!("{}.debug", &hex[2..]));
     fs::rename(folder.join("demo.debug"), &debug).unwrap();
-    let options = Options { debug_directories: vec!["/nowhere".into(), directory], ..options() };
-    let profile = symbolized(&program, &places, &options);
+    let search = SymbolSearch { debug_directories: vec!["/nowhere".into(), directory], ..search() };
+    let profile = symbolized(&program, &places, &search);
     assert!(has_inlined_line(&profile));
     assert_eq!(Path::new(&profile.modules[0].debug_path), debug);
 
     // Under the right name, but of another build.
     let other = build_c(&crate::support::folder("build-id-other"), &["-g", "-DOTHER", "-O0"]);
     fs::copy(other, &debug).unwrap();
-    let profile = symbolized(&program, &places, &options);
+    let profile = symbolized(&program, &places, &search);
     assert_eq!(
         (profile.modules[0].symbols, &*profile.modules[0].debug_path),
         (Symbols::Missing, "")
@@ -114,7 +114,7 @@ fn compressed_sections_are_inflated() {
             info.split_whitespace().any(|field| field == "C"),
             "the linker has compressed: {info}"
         );
-        let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &options());
+        let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &search());
         let line = line_of(RUST, "// mark: inner");
         let found = named(&profile);
         assert!(
@@ -134,14 +134,14 @@ fn split_debug_information_is_joined() {
         let folder = folder(&format!("split-{split}"));
         let flag = format!("-Csplit-debuginfo={split}");
         let program = build_rust(&folder, &["-g", &flag]);
-        let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &options());
+        let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &search());
         let line = line_of(RUST, "// mark: inner");
         let found = named(&profile);
         let is_inner =
             |frame: &&crate::support::Named| frame.function == "demo::inner" && frame.line == line;
         assert!(found.iter().flatten().any(|frame| is_inner(&frame)), "{split}: {found:#?}");
         let places = bytes_of(&program, "with_parts");
-        let found = named(&symbolized(&program, &places, &options()));
+        let found = named(&symbolized(&program, &places, &search()));
         assert!(
             found.iter().flatten().any(|frame| frame.function.ends_with("with_parts::<u16>")),
             "{split}"
@@ -150,7 +150,7 @@ fn split_debug_information_is_joined() {
     let folder = folder("split-gcc");
     let program = build_c(&folder, &["-g", "-gsplit-dwarf"]);
     let places = bytes_of(&program, "outer");
-    assert!(has_inlined_line(&symbolized(&program, &places, &options())));
+    assert!(has_inlined_line(&symbolized(&program, &places, &search())));
     // Without the split part the linker's names are left, and lines, which are not split.
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
@@ -158,7 +158,7 @@ fn split_debug_information_is_joined() {
             fs::remove_file(path).unwrap();
         }
     }
-    let profile = symbolized(&program, &places, &options());
+    let profile = symbolized(&program, &places, &search());
     assert!(!has_inlined_line(&profile));
     assert!(named(&profile).iter().all(|frames| frames.last().unwrap().function == "outer"));
 }
@@ -191,7 +191,7 @@ fn what_debug_files_share_is_found_by_its_link() {
     let program = folder.join("demo");
     let places = bytes_of(&program, "main");
     let functions = || {
-        let all = named(&symbolized(&program, &places, &options()));
+        let all = named(&symbolized(&program, &places, &search()));
         all.iter().map(|frames| frames.last().unwrap().function.clone()).collect::<Vec<_>>()
     };
     assert_eq!(functions(), vec!["a_shared_name"; places.len()]);
@@ -202,7 +202,7 @@ fn what_debug_files_share_is_found_by_its_link() {
 #[test]
 fn without_debug_information_functions_come_from_the_symbol_table() {
     let program = build_c(&folder("table"), &["-g0"]);
-    let profile = symbolized(&program, &bytes_of(&program, "outer"), &options());
+    let profile = symbolized(&program, &bytes_of(&program, "outer"), &search());
     for frames in named(&profile) {
         assert_eq!(frames.len(), 1);
         assert_eq!((&*frames[0].function, &*frames[0].file, frames[0].line), ("outer", "", 0));
@@ -223,14 +223,14 @@ fn a_stripped_library_has_the_names_that_it_exports() {
     let library = build_c(&folder, &["-g0", "-shared", "-fPIC"]);
     let places = bytes_of(&library, "outer");
     run(&folder, "strip", &["demo"]);
-    let profile = symbolized(&library, &places, &options());
+    let profile = symbolized(&library, &places, &search());
     assert!(named(&profile).iter().all(|frames| frames[0].function == "outer"));
     assert_eq!(profile.modules[0].symbols, Symbols::SymbolTable);
 
     let stripped = build_c(&folder, &["-g0"]);
     let places = bytes_of(&stripped, "outer");
     run(&folder, "strip", &["demo"]);
-    let profile = symbolized(&stripped, &places, &options());
+    let profile = symbolized(&stripped, &places, &search());
     assert!(named(&profile).iter().all(Vec::is_empty));
     assert_eq!(profile.modules[0].symbols, Symbols::Missing);
     assert!(
@@ -249,7 +249,7 @@ fn a_rebuilt_program_gives_no_names_rather_than_wrong_ones() {
     build_c(&folder, &["-g", "-O0"]);
     assert_ne!(build_id(&program).unwrap(), recorded);
     let mut profile = profile_of(&program, recorded, &places);
-    symbolize(&mut profile, &options(), &|_| {});
+    symbolize(&mut profile, &search(), &|_| {});
     assert!(named(&profile).iter().all(Vec::is_empty));
     assert_eq!(profile.modules[0].symbols, Symbols::Replaced);
     assert_eq!(profile.warnings.len(), 1);
@@ -275,7 +275,7 @@ fn without_a_build_id_the_time_of_writing_decides() {
     ] {
         let mut profile = profile_of(&program, Vec::new(), &places);
         profile.run.start_ns = start_ns;
-        symbolize(&mut profile, &options(), &|_| {});
+        symbolize(&mut profile, &search(), &|_| {});
         assert_eq!(profile.modules[0].symbols, symbols);
     }
 }
@@ -286,7 +286,7 @@ fn a_file_that_cannot_be_read_is_told() {
     fs::write(folder.join("text"), "not a program").unwrap();
     for path in [folder.join("absent"), folder.join("text"), folder.clone()] {
         let mut profile = profile_of(&path, Vec::new(), &[1, 2, 3]);
-        symbolize(&mut profile, &options(), &|_| {});
+        symbolize(&mut profile, &search(), &|_| {});
         assert_eq!(profile.modules[0].symbols, Symbols::Unreadable);
         assert_eq!(profile.warnings.len(), 1);
         let message = &profile.warnings[0].message;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use memscope_profile::model::{Address, Module, Profile, Symbols};
-use memscope_profile::symbolize::{Options, Progress, build_id, symbolize};
+use memscope_profile::symbolize::{Progress, SymbolSearch, build_id, symbolize};
 
 use crate::support::{
-    BIAS, C, Named, RUST, build_c, build_rust, bytes_of, folder, line_of, named, options, run,
-    rustc, symbolized,
+    BIAS, C, Named, RUST, build_c, build_rust, bytes_of, folder, line_of, named, run, rustc,
+    search, symbolized,
 };
 
 #[inline(never)]
@@ -36,12 +36,14 @@ fn the_test_finds_itself() {
         addresses: vec![Address { address, module: 1, is_instruction: true, ..Address::default() }],
         ..Profile::default()
     };
-    symbolize(&mut profile, &Options::default(), &|_| {});
+    symbolize(&mut profile, &SymbolSearch::default(), &|_| {});
     let frames = named(&profile).remove(0);
     let frame = frames.last().unwrap();
     assert!(frame.function.ends_with("::frames::a_function_of_this_test"), "{frame:?}");
     assert!(frame.file.ends_with(file!()), "{} ends in {}", frame.file, file!());
-    assert_eq!((frame.line, profile.modules[0].symbols), (ITS_LINE, Symbols::DebugInfo));
+    // Without optimization the first instruction belongs to the line of `fn`, with it to the body.
+    assert!((ITS_LINE..ITS_LINE + 2).contains(&frame.line), "{} is {ITS_LINE}", frame.line);
+    assert_eq!(profile.modules[0].symbols, Symbols::DebugInfo);
     assert_eq!(profile.warnings, []);
 }
 
@@ -73,7 +75,7 @@ fn assert_inlined_chain(all: &[Vec<Named>], names: &[&str], source: &str) {
 fn inlined_functions_stand_before_those_they_are_inlined_into() {
     // What the hint in the warning about missing debug information asks for is enough.
     let program = build_rust(&folder("inlined"), &["-Cdebuginfo=limited"]);
-    let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &options());
+    let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &search());
     let all = named(&profile);
     assert_inlined_chain(&all, &["demo::inner", "demo::middle", "demo::outer"], RUST);
     for frames in &all {
@@ -92,9 +94,9 @@ fn inlined_functions_stand_before_those_they_are_inlined_into() {
 fn line_tables_alone_give_the_same_chain() {
     // They keep no paths of functions; the symbol table gives that of the outermost.
     let program = build_rust(&folder("line-tables"), &["-Cdebuginfo=line-tables-only"]);
-    let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &options());
+    let profile = symbolized(&program, &bytes_of(&program, "4demo5outer"), &search());
     assert_inlined_chain(&named(&profile), &["inner", "middle", "demo::outer"], RUST);
-    let generic = symbolized(&program, &bytes_of(&program, "with_parts"), &options());
+    let generic = symbolized(&program, &bytes_of(&program, "with_parts"), &search());
     assert_eq!(outermost_functions(&generic), WITH_PARTS_LEGACY);
 }
 
@@ -120,7 +122,7 @@ fn generics_are_whole_in_both_manglings() {
         [("-g", WITH_PARTS_LEGACY), ("-Csymbol-mangling-version=v0", WITH_PARTS_V0)]
     {
         let program = build_rust(&folder("generics"), &["-g", flag]);
-        let profile = symbolized(&program, &bytes_of(&program, "with_parts"), &options());
+        let profile = symbolized(&program, &bytes_of(&program, "with_parts"), &search());
         assert_eq!(outermost_functions(&profile), expected);
     }
 }
@@ -128,7 +130,7 @@ fn generics_are_whole_in_both_manglings() {
 #[test]
 fn closures_keep_the_names_that_the_compiler_gave_them() {
     let program = build_rust(&folder("closure"), &["-g"]);
-    let profile = symbolized(&program, &bytes_of(&program, "closure"), &options());
+    let profile = symbolized(&program, &bytes_of(&program, "closure"), &search());
     let line = line_of(RUST, "// mark: closure");
     let all = named(&profile);
     let found = all.iter().flatten().find(|frame| frame.line == line).unwrap();
@@ -151,7 +153,7 @@ fn link_time_optimization_loses_no_names() {
         &[&flags[..], &["-Clto=fat", "--extern=library=liblibrary.rlib", "demo.rs"]].concat(),
     );
     let program = folder.join("demo");
-    let all = named(&symbolized(&program, &bytes_of(&program, "4demo4main"), &options()));
+    let all = named(&symbolized(&program, &bytes_of(&program, "4demo4main"), &search()));
     let inlined: Vec<_> = all.iter().flatten().filter(|frame| frame.inlined).collect();
     for name in ["library::work", "library::work::{closure#0}"] {
         assert!(inlined.iter().any(|frame| frame.function == name), "{name} in {inlined:#?}");
@@ -161,7 +163,7 @@ fn link_time_optimization_loses_no_names() {
 #[test]
 fn functions_of_c_have_their_own_names() {
     let program = build_c(&folder("c"), &["-g"]);
-    let profile = symbolized(&program, &bytes_of(&program, "outer"), &options());
+    let profile = symbolized(&program, &bytes_of(&program, "outer"), &search());
     let all = named(&profile);
     assert_inlined_chain(&all, &["inner", "outer"], C);
     assert!(all.iter().flatten().all(|frame| frame.symbol.is_empty()), "C names are not mangled");
@@ -178,7 +180,7 @@ fn templates_of_cpp_are_whole() {
     fs::write(folder.join("demo.cc"), source).unwrap();
     run(&folder, "c++", &["demo.cc", "-o", "demo", "-g", "-O1"]);
     let program = folder.join("demo");
-    let all = named(&symbolized(&program, &bytes_of(&program, "_ZN4shop"), &options()));
+    let all = named(&symbolized(&program, &bytes_of(&program, "_ZN4shop"), &search()));
     for frames in &all {
         let outermost = frames.last().unwrap();
         assert_eq!(outermost.function, "shop::Store<int, double>::put(int, double)");
@@ -218,7 +220,7 @@ fn a_return_address_is_looked_up_in_the_call_before_it() {
         ],
         ..Profile::default()
     };
-    symbolize(&mut profile, &options(), &|_| {});
+    symbolize(&mut profile, &search(), &|_| {});
     let names: Vec<_> = named(&profile)
         .iter()
         .map(|frames| frames.last().map(|frame| frame.function.clone()))
@@ -237,7 +239,7 @@ fn the_number_of_threads_does_not_show_in_the_result() {
         let mut profile =
             crate::support::profile_of(&program, build_id(&program).unwrap_or_default(), &places);
         let note = |progress: Progress| seen.lock().unwrap().push(progress);
-        symbolize(&mut profile, &Options { threads, ..options() }, &note);
+        symbolize(&mut profile, &SymbolSearch { threads, ..search() }, &note);
         crate::support::check(&profile);
         profile
     });
@@ -253,10 +255,10 @@ fn the_number_of_threads_does_not_show_in_the_result() {
 #[test]
 fn what_has_frames_already_is_left_alone() {
     let program = build_c(&folder("again"), &["-g"]);
-    let mut profile = symbolized(&program, &bytes_of(&program, "outer"), &options());
+    let mut profile = symbolized(&program, &bytes_of(&program, "outer"), &search());
     let before = profile.clone();
     fs::remove_file(&program).unwrap();
-    symbolize(&mut profile, &options(), &|_| panic!("there is nothing to do"));
+    symbolize(&mut profile, &search(), &|_| panic!("there is nothing to do"));
     assert_eq!(profile, before);
 }
 
@@ -266,7 +268,7 @@ fn modules_without_a_file_are_no_news() {
         ["linux-vdso.so.1", "[vdso]", "", "/memfd:code (deleted)", "/no/such/file (deleted)"]
     {
         let mut profile = crate::support::profile_of(Path::new(path), Vec::new(), &[1, 2]);
-        symbolize(&mut profile, &options(), &|_| {});
+        symbolize(&mut profile, &search(), &|_| {});
         assert_eq!(
             (profile.modules[0].symbols, profile.warnings),
             (Symbols::Missing, vec![]),
@@ -283,6 +285,6 @@ fn numbers_out_of_range_are_no_harm() {
     profile.addresses.push(Address { address: 0, module: 1, ..Address::default() });
     profile.addresses.push(Address { address: 1, module: 77, ..Address::default() });
     profile.addresses.push(Address { address: 1, module: 0, ..Address::default() });
-    symbolize(&mut profile, &options(), &|_| {});
+    symbolize(&mut profile, &search(), &|_| {});
     assert!(named(&profile).iter().all(Vec::is_empty));
 }

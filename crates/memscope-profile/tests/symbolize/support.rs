@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use memscope_profile::model::{Address, Frame, Module, Profile};
-use memscope_profile::symbolize::{Options, build_id, symbolize};
+use memscope_profile::symbolize::{SymbolSearch, build_id, symbolize};
 
 /// As if the dynamic linker had put the program there.
 pub(crate) const BIAS: u64 = 0x5555_5555_4000;
@@ -36,19 +36,16 @@ pub(crate) fn rustc(folder: &Path, arguments: &[&str]) {
 }
 
 /// Builds the Rust program of the tests as `demo` in a folder.
-pub(crate) fn build_rust(folder: &Path, options: &[&str]) -> PathBuf {
+pub(crate) fn build_rust(folder: &Path, flags: &[&str]) -> PathBuf {
     fs::write(folder.join("demo.rs"), RUST).expect("a source file");
-    rustc(
-        folder,
-        &[&["--edition=2021", "demo.rs", "-o", "demo", "-Copt-level=2"], options].concat(),
-    );
+    rustc(folder, &[&["--edition=2021", "demo.rs", "-o", "demo", "-Copt-level=2"], flags].concat());
     folder.join("demo")
 }
 
 /// Builds the C program of the tests as `demo` in a folder.
-pub(crate) fn build_c(folder: &Path, options: &[&str]) -> PathBuf {
+pub(crate) fn build_c(folder: &Path, flags: &[&str]) -> PathBuf {
     fs::write(folder.join("demo.c"), C).expect("a source file");
-    run(folder, "cc", &[&["demo.c", "-o", "demo", "-O2", "-Wl,--build-id"], options].concat());
+    run(folder, "cc", &[&["demo.c", "-o", "demo", "-O2", "-Wl,--build-id"], flags].concat());
     folder.join("demo")
 }
 
@@ -166,16 +163,16 @@ pub(crate) fn profile_of(module: &Path, build_id: Vec<u8>, places: &[u64]) -> Pr
 }
 
 /// Symbolizes places in a program whose file has not changed.
-pub(crate) fn symbolized(module: &Path, places: &[u64], options: &Options) -> Profile {
+pub(crate) fn symbolized(module: &Path, places: &[u64], search: &SymbolSearch) -> Profile {
     let mut profile = profile_of(module, build_id(module).unwrap_or_default(), places);
-    symbolize(&mut profile, options, &|_| {});
+    symbolize(&mut profile, search, &|_| {});
     check(&profile);
     profile
 }
 
 /// No debug files but those that a test makes.
-pub(crate) fn options() -> Options {
-    Options { debug_directories: Vec::new(), threads: 2 }
+pub(crate) fn search() -> SymbolSearch {
+    SymbolSearch { debug_directories: Vec::new(), threads: 2 }
 }
 
 /// What a profile promises: every number is in range.
