@@ -120,11 +120,10 @@ impl Progress {
         };
         if self.shown && due {
             let percent = done.saturating_mul(100) / all.max(1);
-            let _ = write!(
-                io::stderr(),
-                "\r\x1b[Kmemscope: {} {done} of {all} ({percent} %)",
-                self.work
-            );
+            let work = self.work;
+            let line = format!("\r\x1b[Kmemscope: {work} {done} of {all} ({percent} %)");
+            // One write: stderr has no buffer, and a line that comes in parts flickers.
+            let _ = io::stderr().write_all(line.as_bytes());
             self.drawn = Some(Instant::now());
         }
     }

@@ -62,7 +62,8 @@ fn the_environment_and_the_descriptors_are_as_they_were() {
     assert!(differences.is_empty(), "{differences:?}");
 }
 
-/// Starts a shell that has set up `trap` and says so; gives its process id as well.
+/// Starts a shell that has set up `trap` and says so; gives its process id as well. Without a terminal, so that none
+/// can be thought to have sent what a test sends.
 fn trapping(trap: &str) -> (support::Running, Pid, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready");
@@ -70,7 +71,9 @@ fn trapping(trap: &str) -> (support::Running, Pid, tempfile::TempDir) {
         "{trap}; echo $$ > '{0}.part'; mv '{0}.part' '{0}'; i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done",
         ready.display()
     );
-    let running = start(&mut memscope_run(["sh", "-c", &script]));
+    let memscope = memscope_run(["sh", "-c", &script]);
+    let mut command = std::process::Command::new("setsid");
+    let running = start(command.arg(memscope.get_program()).args(memscope.get_args()));
     let text = wait_for("the program to be ready", || fs::read_to_string(&ready).ok());
     let pid = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
     (running, pid, folder)
@@ -83,6 +86,7 @@ fn signals_sent_to_memscope_reach_the_program() {
         ("HUP", Signal::HUP),
         ("USR1", Signal::USR1),
         ("USR2", Signal::USR2),
+        ("INT", Signal::INT),
     ] {
         let (running, ..) = trapping(&format!("trap 'echo got {name}; exit 7' {name}"));
         kill_process(Pid::from_child(&running.child), signal).unwrap();
