@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_capture::arch::Entry;
 use memscope_capture::event;
 use memscope_capture::hooks::RawBlock;
-use memscope_capture::process::{Start, PROCESS};
+use memscope_capture::process::{PROCESS, Start};
 use memscope_capture::thread::Guard;
 use memscope_region::table::REGION_BYTES;
 use memscope_region::{Kind, sys};
