@@ -7,51 +7,13 @@
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use support::{Outcome, memscope, wait_for};
+use std::process::Stdio;
+use support::profile::{Profile, run, sum};
+use support::{Outcome, wait_for};
 use testprograms::ledger::Truth;
 use testprograms::rust_program;
-
-/// `memscope run` of a program, with the profile in a file.
-fn run(json: &Path, program: &Path, arguments: &[&str]) -> Command {
-    let mut command = memscope();
-    command.args(["run", "--quiet", "--json"]).arg(json).arg("--").arg(program).args(arguments);
-    command
-}
-
-/// A profile as its JSON form has it.
-struct Profile(Value);
-
-impl Profile {
-    fn read(path: &Path) -> Self {
-        Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
-    }
-
-    /// The sites whose innermost frame is this function of this file. A program with line tables only may know a
-    /// function by the last part of its name.
-    fn sites(&self, function: &str, file: &str) -> Vec<&Value> {
-        let name = |path: &str| path.rsplit("::").next().map(str::to_owned);
-        let is_there = |site: &&Value| {
-            let frame = self.innermost(site);
-            frame["function"].as_str().is_some_and(|found| name(found) == name(function))
-                && frame["file"].as_str().is_some_and(|found| found.ends_with(file))
-        };
-        self.0["sites"].as_array().unwrap().iter().filter(is_there).collect()
-    }
-
-    fn innermost(&self, site: &Value) -> &Value {
-        site["stack"][0].as_u64().map_or(&Value::Null, |frame| &self.0["frames"][frame as usize])
-    }
-}
-
-/// The sum of a number over sites.
-fn sum(sites: &[&Value], name: &str) -> u64 {
-    sites.iter().map(|site| site[name].as_u64().expect(name)).sum()
-}
 
 #[test]
 fn every_function_s_blocks_are_what_it_counted() {

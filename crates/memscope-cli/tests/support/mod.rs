@@ -4,6 +4,8 @@
 //! absent: judgement. Each test asserts for itself.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod profile;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
