@@ -166,6 +166,7 @@ mod tests {
         for sample in &timeline.samples {
             assert!(sample.changes.is_sorted_by(|a, b| a.site < b.site));
             for change in &sample.changes {
+                assert_ne!(*change, SiteChange { site: change.site, ..SiteChange::default() });
                 let total = &mut totals[change.site as usize];
                 total.allocations += change.allocations;
                 total.allocated_bytes += change.allocated_bytes;
@@ -186,6 +187,8 @@ mod tests {
     }
 
     proptest! {
+        // Histories are long, to be thinned more than once; so there are fewer of them.
+        #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
         fn every_sample_kept_is_what_was_recorded(
             steps in prop::collection::vec(

@@ -184,6 +184,9 @@ fn a_body_that_lies_is_refused() {
     assert!(
         retold(&|body| body[at(b"sites.kind") + 8] = 5).contains("'sites.kind' cannot be decoded")
     );
+    // The last part of a name counts. One value, where there should be nine.
+    let short = [&[14][..], b"stacks.address", &2_u64.to_le_bytes(), &[0, 0]].concat();
+    assert!(retold(&|body| body.extend(&short)).contains("'stacks.address' has another length"));
     assert!(retold(&|body| body[at(b"strings.text") + 8 + 14] = 0xff).contains("UTF-8"));
 }
 

@@ -210,17 +210,13 @@ impl Build<'_> {
         let mut known = HashMap::new();
         for (row, node) in &rows.nodes {
             let address = (node.word >> 32) as u32;
-            // Ids are the row plus one, so a parent that comes before has an id of at most `row`.
             let parent = match node.word as u32 {
                 0 => 0,
-                id if id <= *row => places.get(id - 1).unwrap_or_else(|| {
+                // Only what came before has a place yet: a parent that comes later is no parent.
+                id => places.get(id - 1).unwrap_or_else(|| {
                     self.damage.parents += 1;
                     0
                 }),
-                _ => {
-                    self.damage.parents += 1;
-                    0
-                }
             };
             let Some(address) = address.checked_sub(1).and_then(|row| addresses.get(row)) else {
                 // A frame that is not known is left out of the stack.

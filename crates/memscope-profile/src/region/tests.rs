@@ -164,6 +164,24 @@ fn while_memory_grows_the_present_is_the_peak() {
 }
 
 #[test]
+fn less_than_nothing_is_nothing() {
+    let mut region = small();
+    let counter = zeros(CounterRow::decode);
+    region.header.live_bytes = 70;
+    // More was freed than allocated, now and at the peak.
+    region.push(
+        Table::Counters,
+        &CounterRow { site: 4, epoch: 1, frees: 3, freed_bytes: 30, ..counter },
+    );
+    let Reading { profile, sites } = read(region);
+    let counts = profile.sites[sites.get(4).expect("kept") as usize].counts;
+    assert_eq!((counts.peak_blocks, counts.peak_bytes), (0, 0));
+    assert_eq!((counts.live_blocks(), counts.live_bytes()), (0, 0));
+    assert_eq!(profile.totals.peak_blocks, 7);
+    assert_eq!(profile.warnings, []);
+}
+
+#[test]
 fn a_difference_between_sites_and_threads_is_said() {
     let mut region = small();
     region.header.live_bytes = 90;
@@ -300,7 +318,12 @@ fn claims_cost_nothing() {
         let region = Region::open(file).expect("a region");
         let chunks = Table::ALL.iter().map(|it| it.max_rows() / it.rows_per_chunk()).sum::<u32>();
         let bad_chunks = if spread { 0 } else { chunks as usize - 1 };
-        assert_eq!(region.layout().expect("layout").bad_chunks, bad_chunks);
+        let layout = region.layout().expect("layout");
+        assert_eq!(layout.bad_chunks, bad_chunks);
+        let data = |table: &Table| rows::data_bytes(&region, &layout, *table);
+        // Of the chunks in one place, the first one is believed.
+        let there = if spread { 0 } else { Table::Modules.chunk_bytes() };
+        assert!(Table::ALL.iter().map(data).sum::<u64>() <= there);
         let Reading { profile, .. } = region.read(End::Unknown).expect("read");
         assert!(
             profile.modules.len() <= 512 && profile.stacks.is_empty() && profile.sites.is_empty()
