@@ -136,3 +136,23 @@ fn an_output_that_cannot_be_written_is_said() {
     let (_, path, _) = profile();
     report(path, ["--json", "/no/such/folder/x"]).assert_refused(1, "/no/such/folder/x");
 }
+
+#[test]
+fn the_region_of_a_program_that_runs_can_be_shown() {
+    let running = support::start(&mut support::memscope_run(["sleep", "60"]));
+    let descriptors = format!("/proc/{}/fd", running.child.id());
+    let region = support::wait_for("the region to arrive", || {
+        let mut open = fs::read_dir(&descriptors).unwrap().map(|entry| entry.unwrap().path());
+        open.find(|path| {
+            fs::read_link(path)
+                .is_ok_and(|name| name.to_string_lossy().starts_with("/memfd:memscope "))
+        })
+    });
+    let outcome = report(&region, []);
+    assert_eq!((outcome.code(), outcome.stderr.as_str()), (0, ""));
+    assert!(outcome.stdout.starts_with("memscope: sleep 60\n"), "{outcome:?}");
+    // SIGTERM, which is passed on.
+    let memscope = rustix::process::Pid::from_child(&running.child);
+    rustix::process::kill_process(memscope, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(running.end().code(), 143);
+}
