@@ -117,7 +117,7 @@ impl Bounds {
 pub struct Taken {
     /// Identifies the stack: equal hashes are taken for equal stacks (64 bits, well mixed).
     pub hash: u64,
-    /// The hash of its outer part, all but the innermost [`INNER_FRAMES`]: stacks with the same home are neighbours.
+    /// The hash of its outer part, all but a few inner frames: stacks with the same home are neighbours.
     pub home: u64,
     /// Whether the walk ended before the outermost frame.
     pub truncated: bool,
