@@ -182,8 +182,15 @@ fn take_size(block: usize) -> u64 {
 /// A block whose free was recorded, and what is needed to take that back.
 #[derive(Clone, Copy, Debug)]
 pub struct Forgotten {
+    /// Its record; empty if the block was unknown.
     record: Record,
     size: u64,
+    /// Whether it was the block allocated last.
+    was_last: bool,
+}
+
+impl Forgotten {
+    const UNKNOWN: Self = Self { record: Record(0), size: 0, was_last: false };
 }
 
 /// Records that `block` is about to be freed. `moving`: by a realloc, whose block lives on elsewhere; that is not
@@ -195,13 +202,13 @@ pub fn freeing(guard: &mut Guard, block: usize, moving: bool) -> Option<Forgotte
     let writer = PROCESS.writer()?;
     let Some(place) = PROCESS.record(block) else {
         unknown_free(row);
-        return None;
+        return Some(Forgotten::UNKNOWN);
     };
     // ORDERING: relaxed; the record belongs to whoever owns the block.
     let record = Record(place.load(Ordering::Relaxed));
     if record.site() == 0 {
         unknown_free(row);
-        return None;
+        return Some(Forgotten::UNKNOWN);
     }
     let forgotten = freed_at(guard, writer, place, record, block, moving);
     if forgotten.is_some() {
@@ -246,7 +253,8 @@ fn freed_at(
     keep_peak(header, counter);
     add(&counter.frees, 1);
     add(&counter.freed_bytes, size);
-    if guard.state().last_block == block {
+    let was_last = guard.state().last_block == block;
+    if was_last {
         guard.state().last_block = 0;
         if !moving {
             add(&counter.temporary, 1);
@@ -256,7 +264,7 @@ fn freed_at(
     change_live(header, row, -(size as i64));
     add(&row.frees, 1);
     add(&row.freed_bytes, size);
-    Some(Forgotten { record, size })
+    Some(Forgotten { record, size, was_last })
 }
 
 /// Takes back a free that did not happen: a realloc failed and its block is still there.
@@ -264,6 +272,12 @@ fn freed_at(
 pub fn take_back(guard: &mut Guard, block: usize, forgotten: Forgotten) {
     let row = guard.row();
     let Some(writer) = PROCESS.writer() else { return };
+    if forgotten.record.site() == 0 {
+        add(&row.unknown_frees, 1u64.wrapping_neg());
+        add(&row.attempts, 1u64.wrapping_neg());
+        add(&row.successes, 1u64.wrapping_neg());
+        return;
+    }
     let (Some(place), Some(counter)) =
         (PROCESS.record(block), guard.state().sites.find_site(forgotten.record.site()))
     else {
@@ -282,6 +296,9 @@ pub fn take_back(guard: &mut Guard, block: usize, forgotten: Forgotten) {
     add(&row.attempts, 1u64.wrapping_neg());
     add(&row.successes, 1u64.wrapping_neg());
     change_live(writer.header(), row, forgotten.size as i64);
+    if forgotten.was_last {
+        guard.state().last_block = block;
+    }
 }
 
 /// Counts an allocation that failed.
