@@ -9,6 +9,7 @@ use crate::module::Modules;
 use crate::rule::{FIRST_BITS, Found, RuleTable, RuleView};
 use crate::thread::ThreadState;
 use crate::trie::Nodes;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memscope_region::row::{Fill, MissCause};
 use memscope_region::sys;
@@ -51,6 +52,8 @@ pub struct Process {
     address_root: AtomicU32,
     node_root: AtomicU32,
     site_root: AtomicU32,
+    /// A row of the table Shadow that was claimed and not used, plus one; 0: none.
+    spare_shadow_row: AtomicU32,
     /// The threads' states, linked by [`ThreadState::next`].
     pub threads: AtomicPtr<ThreadState>,
 }
@@ -69,6 +72,7 @@ pub static PROCESS: Process = Process {
     address_root: AtomicU32::new(0),
     node_root: AtomicU32::new(0),
     site_root: AtomicU32::new(0),
+    spare_shadow_row: AtomicU32::new(0),
     threads: AtomicPtr::new(core::ptr::null_mut()),
 };
 
@@ -363,20 +367,32 @@ impl Process {
         // SAFETY: as in `record`.
         // ORDERING: acquire, as in `record`; likewise for the slot below.
         let slot = unsafe { &*self.shadow.load(Ordering::Acquire).add(address >> shift) };
-        // Claimed first: claiming may itself have to map a chunk. If another thread is quicker the row stays unused.
-        let shadow_row = writer.claim(Table::Shadow, 1);
-        writer.record_chunk(|made| {
+        // Claimed first: claiming may itself have to map a chunk. A row that is not used in the end is the next to be
+        // taken: a program that is short of memory comes here at every event.
+        // ORDERING: relaxed; the row's number is all there is to it.
+        let shadow_row = match self.spare_shadow_row.swap(0, Ordering::Relaxed) {
+            0 => writer.claim(Table::Shadow, 1)?,
+            row => row - 1,
+        };
+        let used = Cell::new(false);
+        let found = writer.record_chunk(|made| {
             let Some((base, offset)) = made else {
                 // ORDERING: acquire, as above.
                 return (!slot.load(Ordering::Acquire).is_null()).then_some(());
             };
-            let row = writer.shadow(shadow_row?)?;
+            let row = writer.shadow(shadow_row)?;
+            used.set(true);
             // ORDERING: relaxed, then release on the marker and on the directory's entry.
             row.base.store((address >> shift << shift) as u64, Ordering::Relaxed);
             row.offset.store(offset, Ordering::Release);
             slot.store(base.cast(), Ordering::Release);
             Some(())
-        })?;
+        });
+        if !used.get() {
+            // ORDERING: relaxed, as above. Where two threads leave one, the other stays unused.
+            self.spare_shadow_row.store(shadow_row + 1, Ordering::Relaxed);
+        }
+        found?;
         self.record(address)
     }
 }
