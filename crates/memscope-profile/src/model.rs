@@ -94,7 +94,7 @@ pub enum Mode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Completeness {
-    /// Events that should have been recorded (allocations and frees; a realloc is one).
+    /// Events that should have been recorded: allocations and frees. A realloc is one of each.
     pub attempts: u64,
     /// Events that were.
     pub successes: u64,

@@ -175,7 +175,7 @@ row! {
         birth: u32,
         /// Reserved, zero.
         reserved: u32,
-        /// Events that should have been recorded.
+        /// Events that should have been recorded, but for those counted in `misses` as [`MissCause::Reentered`].
         attempts: u64,
         /// Events that were.
         successes: u64,

@@ -8,12 +8,14 @@ use super::{Reading, Region};
 use crate::error::Result;
 use crate::model::{Completeness, End, Mode, Profile, Run, Thread, Totals, Warning};
 use memscope_region::record::Birth;
-use memscope_region::{HeaderRow, Table, ThreadRow, header};
+use memscope_region::{HeaderRow, MissCause, Table, ThreadRow, header};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 
 /// A thread adds its live bytes to the process's in steps of this size.
 const FLUSH_BYTES: u64 = 64 << 10;
+/// The state of a thread's row whose tables no other thread has taken over.
+const OPEN: u32 = 1;
 /// How often the counters are read anew because the peak moved meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -46,6 +48,12 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
 
     profile.totals.peak_blocks =
         profile.sites.iter().fold(0, |sum: u64, site| sum.saturating_add(site.counts.peak_blocks));
+    if threads.open() > 1 {
+        // Threads hold back what they add to the process's sum, so its maximum lags behind; the rows of the sites were
+        // set aside at the very moment, and what they add up to was alive then.
+        let peak_bytes = profile.sites.iter().map(|site| site.counts.peak_bytes);
+        profile.totals.peak_bytes = peak_bytes.fold(0, u64::saturating_add);
+    }
     if matches!(peak, Peak::Now) {
         profile.totals.peak_ms = profile.run.duration_ns / 1_000_000;
     }
@@ -163,10 +171,15 @@ impl Threads {
         }
     }
 
+    /// How many threads may hold something back: closed rows were added up when they were closed.
+    fn open(&self) -> u64 {
+        self.rows.iter().filter(|row| row.state == OPEN).count() as u64
+    }
+
     fn completeness(&self, header: &HeaderRow) -> Completeness {
-        let threads = self.rows.len() as u64;
+        let threads = self.open();
         Completeness {
-            attempts: self.sum(|row| row.attempts).wrapping_add(header.unthreaded_attempts),
+            attempts: self.sum(attempts).wrapping_add(header.unthreaded_attempts),
             successes: self.sum(|row| row.successes),
             misses: std::array::from_fn(|cause| {
                 self.sum(|row| row.misses[cause]).wrapping_add(header.unthreaded_misses[cause])
@@ -179,6 +192,12 @@ impl Threads {
     }
 }
 
+/// A thread's attempts. An event in a signal handler that interrupted another is counted as a miss alone, because the
+/// counter of attempts may have been half-way through its own update.
+fn attempts(row: &ThreadRow) -> u64 {
+    row.attempts.wrapping_add(row.misses[MissCause::Reentered as usize])
+}
+
 fn thread(row: &ThreadRow) -> Thread {
     let name: Vec<u8> = row.name.iter().flat_map(|word| word.to_ne_bytes()).collect();
     let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -186,7 +205,7 @@ fn thread(row: &ThreadRow) -> Thread {
         tid: row.tid,
         name: String::from_utf8_lossy(name).into_owned(),
         first_ms: ms(row.birth),
-        attempts: row.attempts,
+        attempts: attempts(row),
         successes: row.successes,
         allocations: row.allocations,
         allocated_bytes: row.allocated_bytes,

@@ -78,7 +78,7 @@ fn small() -> Synthetic {
     let thread = ThreadRow { tid: 43, state: 1, name, birth: 9, ..zeros(ThreadRow::decode) };
     for row in [
         ThreadRow {
-            attempts: 14,
+            attempts: 13,
             successes: 13,
             misses: [1, 0, 0, 0, 0, 0, 0, 0],
             allocations: 9,
