@@ -136,9 +136,10 @@ impl Process {
         self.state.compare_exchange(BLANK, STARTING, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Ends a claimed start without recording.
+    /// Ends a claimed start without recording, also when the region is there but nobody took it.
     pub fn give_up(&self) {
-        // ORDERING: relaxed, as above.
+        // ORDERING: relaxed; an event that is under way may still be recorded.
+        self.shadow.store(core::ptr::null_mut(), Ordering::Relaxed);
         self.state.store(OFF, Ordering::Relaxed);
     }
 

@@ -53,6 +53,9 @@ pub struct Guard {
     thread: &'static ThreadState,
 }
 
+/// The thread-local word of a thread that could not be given a state.
+const NOWHERE: usize = 1;
+
 /// Looks at the thread's name so often, at new stacks: a thread names itself soon after it starts.
 const NAME_LOOKS: u32 = 32;
 
@@ -60,12 +63,12 @@ impl Guard {
     /// Takes the guard of the calling thread. `None`: the event is not to be recorded, and is counted where it must be.
     #[inline(always)]
     pub fn take(start: impl Fn()) -> Option<Guard> {
-        let thread = arch::thread_word() as *const ThreadState;
-        if thread.is_null() || !PROCESS.is_on() {
+        let word = arch::thread_word();
+        if word <= NOWHERE || !PROCESS.is_on() {
             return Self::take_cold(start);
         }
-        // SAFETY: the word is 0 or what `register` put there, which lives for ever.
-        Self::enter(unsafe { &*thread })
+        // SAFETY: above `NOWHERE` the word is what `register` gave, which lives for ever.
+        Self::enter(unsafe { &*(word as *const ThreadState) })
     }
 
     /// Takes the guard of a thread's state, unless its hook is being re-entered.
@@ -96,19 +99,22 @@ impl Guard {
             }
             _ => return None,
         }
-        // SAFETY: as in `take`.
-        let thread = match unsafe { (arch::thread_word() as *const ThreadState).as_ref() } {
-            Some(thread) => thread,
-            None => match register(&PROCESS) {
-                Ok(thread) => thread,
-                Err(cause) => {
-                    PROCESS.note_unthreaded_miss(cause);
-                    return None;
-                }
-            },
-        };
-        arch::set_thread_word(core::ptr::from_ref(thread) as usize);
-        Self::enter(thread)
+        if arch::thread_word() == NOWHERE {
+            PROCESS.note_unthreaded_miss(MissCause::Threads);
+            return None;
+        }
+        match register(&PROCESS) {
+            Ok(thread) => {
+                arch::set_thread_word(core::ptr::from_ref(thread) as usize);
+                Self::enter(thread)
+            }
+            Err(cause) => {
+                // Trying again at each event would cost more than it could bring.
+                arch::set_thread_word(NOWHERE);
+                PROCESS.note_unthreaded_miss(cause);
+                None
+            }
+        }
     }
 
     /// The thread's row.
@@ -185,6 +191,10 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
         }
         next = thread.next.load(Ordering::Relaxed);
     }
+    let row = writer
+        .claim(Table::Threads, 1)
+        .and_then(|row| writer.thread(row))
+        .ok_or(MissCause::Threads)?;
     let mut arena = Arena::new();
     let make = |arena: &mut Arena| {
         let walker = Walker::new(arena, process, own_stack(pointer))?;
@@ -194,10 +204,6 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
     let place: *mut ThreadState =
         arena.take(size_of::<ThreadState>()).ok_or(MissCause::Threads)?.cast();
     let (walker, sites) = make(&mut arena).ok_or(MissCause::Threads)?;
-    let row = writer
-        .claim(Table::Threads, 1)
-        .and_then(|row| writer.thread(row))
-        .ok_or(MissCause::Threads)?;
     open_row(row, pointer);
     // SAFETY: fresh memory of the right size, aligned to a cache line.
     let thread = unsafe {

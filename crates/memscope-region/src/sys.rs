@@ -61,11 +61,12 @@ pub fn map_private_huge(bytes: usize) -> Result<*mut u8, Errno> {
     Ok(aligned)
 }
 
-/// Maps `bytes` of a file shared, from its start.
-pub fn map_file(fd: i32, bytes: usize) -> Result<*mut u8, Errno> {
+/// Maps `bytes` of a file shared, from `offset` on.
+pub fn map_file(fd: i32, offset: u64, bytes: usize) -> Result<*mut u8, Errno> {
     let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let shared = libc::MAP_SHARED as usize;
     // SAFETY: as above; the file is ours.
-    unsafe { call(SYS_mmap, [0, bytes, protection, libc::MAP_SHARED as usize, fd as usize, 0]) }
+    unsafe { call(SYS_mmap, [0, bytes, protection, shared, fd as usize, offset as usize]) }
         .map(|address| address as *mut u8)
 }
 
@@ -111,6 +112,24 @@ pub fn memory_file(name: &core::ffi::CStr, bytes: u64) -> Result<i32, Errno> {
             close(fd as i32);
             Err(errno)
         }
+    }
+}
+
+/// Another descriptor of the same file, closed on exec, numbered `least` or above.
+pub fn duplicate(fd: i32, least: i32) -> Result<i32, Errno> {
+    let command = libc::F_DUPFD_CLOEXEC as usize;
+    // SAFETY: a new descriptor harms nobody.
+    unsafe { call(libc::SYS_fcntl, [fd as usize, command, least as usize, 0, 0, 0]) }
+        .map(|fd| fd as i32)
+}
+
+/// What tells a file from all others: its device and its number there.
+pub fn identity(fd: i32) -> Result<(u64, u64), Errno> {
+    // SAFETY: all-zero bytes are a valid stat, and the kernel fills it.
+    unsafe {
+        let mut status: libc::stat = core::mem::zeroed();
+        call(libc::SYS_fstat, [fd as usize, &raw mut status as usize, 0, 0, 0, 0])?;
+        Ok((status.st_dev, status.st_ino))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Extents are mapped one after the other. Each mapping takes one page more than it needs, the first page of the
 //! next extent: from that page the next mapping is made (see [`sys::map_from_seed`]), so no file descriptor is kept.
+//! Where the system does not do that (valgrind), a descriptor is kept after all, high up, and used only while it is
+//! still the region's.
 //!
 //! Invariants: nothing that was mapped moves or goes away; a row pointer is good for ever. Growing is done under a
 //! flag that is tried, never waited for without bound: who cannot have it in time counts a miss.
@@ -10,6 +12,9 @@ use crate::header::{self, Header};
 use crate::sys::{self, PAGE_BYTES};
 use crate::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, REGION_BYTES, TABLES, Table};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+/// The kept descriptor's least number, where there has to be one.
+const KEPT_FD: i32 = 500;
 
 /// How often growing is tried before it counts as failed; each try yields the processor.
 const GROW_TRIES: u32 = 10_000;
@@ -20,6 +25,9 @@ pub struct Writer {
     header: *const Header,
     /// The page from which the next extent is mapped.
     seed: AtomicPtr<u8>,
+    /// The descriptor that had to be kept, plus one; 0: none.
+    kept: i32,
+    identity: (u64, u64),
     growing: AtomicU32,
     chunks: [[AtomicPtr<u8>; CHUNKS_PER_TABLE]; TABLES],
 }
@@ -38,12 +46,20 @@ impl Writer {
     /// `place` is valid for `size_of::<Writer>()` zero bytes, aligned, used by nobody else, and lives for ever.
     pub unsafe fn create(place: *mut Writer, fd: i32) -> Result<&'static Writer, sys::Errno> {
         let bytes = header::HEADER_BYTES as usize;
-        let base = sys::map_file(fd, bytes + PAGE_BYTES)?;
+        let base = sys::map_file(fd, 0, bytes + PAGE_BYTES)?;
         // SAFETY: the mapping is ours, and not wanting it in core dumps destroys nothing.
         unsafe { sys::advise(base, bytes + PAGE_BYTES, libc::MADV_DONTDUMP) };
         // SAFETY: all-zero bytes are a valid Writer, and the caller gave the place away.
         let writer = unsafe {
             (*place).header = base.cast();
+            match sys::map_from_seed(base, PAGE_BYTES) {
+                Ok(probe) => sys::unmap(probe, PAGE_BYTES),
+                Err(_) => {
+                    (*place).identity = sys::identity(fd)?;
+                    (*place).kept =
+                        sys::duplicate(fd, KEPT_FD).or_else(|_| sys::duplicate(fd, 0))? + 1;
+                }
+            }
             &*place
         };
         // ORDERING: relaxed; nobody else knows the writer yet.
@@ -74,8 +90,19 @@ impl Writer {
         if offset + bytes + PAGE_BYTES as u64 > REGION_BYTES {
             return None;
         }
-        // SAFETY: `seed` is the page at `offset`, mapped by the extent before and never unmapped.
-        let base = unsafe { sys::map_from_seed(seed, bytes as usize + PAGE_BYTES) }.ok()?;
+        let base = if self.kept == 0 {
+            // SAFETY: `seed` is the page at `offset`, mapped by the extent before and never unmapped.
+            unsafe { sys::map_from_seed(seed, bytes as usize + PAGE_BYTES) }.ok()?
+        } else {
+            let fd = self.kept - 1;
+            if sys::identity(fd) != Ok(self.identity) {
+                return None;
+            }
+            let base = sys::map_file(fd, offset, bytes as usize + PAGE_BYTES).ok()?;
+            // SAFETY: as in `create`.
+            unsafe { sys::advise(base, bytes as usize + PAGE_BYTES, libc::MADV_DONTDUMP) };
+            base
+        };
         // ORDERING: as above.
         self.seed.store(base.wrapping_add(bytes as usize), Ordering::Relaxed);
         header.next_extent.store((offset + bytes) / EXTENT_BYTES, Ordering::Relaxed);

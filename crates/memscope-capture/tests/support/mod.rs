@@ -115,7 +115,7 @@ impl Numbers {
 /// Defines functions that enter a hook as the preload library's do: with the stack pointer of their first
 /// instruction.
 macro_rules! entered {
-    ($($stub:ident($($argument:ident: $type:ty),*) -> $result:ty, $sp:literal, $rbp:literal => $body:ident = $call:expr;)*) => {
+    ($($stub:ident($($argument:ident: $type:ty),*) -> $result:ty, $sp:literal, $rbp:literal => $body:ident, $entry:ident: $call:expr;)*) => {
         $(
             #[unsafe(naked)]
             unsafe extern "C" fn $stub($($argument: $type),*) -> $result {
@@ -128,33 +128,31 @@ macro_rules! entered {
             }
 
             unsafe extern "C" fn $body($($argument: $type,)* sp: usize, rbp: usize) -> $result {
-                let call: fn($($type,)* Entry) -> $result = $call;
-                call($($argument,)* Entry { sp, rbp })
+                let $entry = Entry { sp, rbp };
+                // SAFETY: the stub passed the state at its entry; blocks are never touched.
+                unsafe { $call }
             }
         )*
     };
 }
 
-// SAFETY: (for all that follow) the stub passes the state at its entry, and blocks are never touched.
 entered! {
-    enter_malloc(size: usize) -> RawBlock, "rsi", "rdx" => malloc_body =
-        |size, entry| unsafe { hooks::malloc::<Told>(size, entry) };
-    enter_calloc(count: usize, size: usize) -> RawBlock, "rdx", "rcx" => calloc_body =
-        |count, size, entry| unsafe { hooks::calloc::<Told>(count, size, entry) };
-    enter_realloc(block: RawBlock, size: usize) -> RawBlock, "rdx", "rcx" => realloc_body =
-        |block, size, entry| unsafe { hooks::realloc::<Told>(block, size, entry) };
-    enter_aligned(size: usize) -> RawBlock, "rsi", "rdx" => aligned_body =
-        |size, entry| unsafe { hooks::aligned::<Told>(size, entry, || NEXT.get() as RawBlock) };
-    enter_posix_memalign(place: *mut RawBlock, size: usize) -> c_int, "rdx", "rcx" => memalign_body =
-        |place, size, entry| unsafe {
-            hooks::posix_memalign::<Told>(place, size, entry, || match NEXT.get() {
-                0 => libc::ENOMEM,
-                block => {
-                    *place = block as RawBlock;
-                    0
-                }
-            })
-        };
+    enter_malloc(size: usize) -> RawBlock, "rsi", "rdx" => malloc_body,
+        entry: hooks::malloc::<Told>(size, entry);
+    enter_calloc(count: usize, size: usize) -> RawBlock, "rdx", "rcx" => calloc_body,
+        entry: hooks::calloc::<Told>(count, size, entry);
+    enter_realloc(block: RawBlock, size: usize) -> RawBlock, "rdx", "rcx" => realloc_body,
+        entry: hooks::realloc::<Told>(block, size, entry);
+    enter_aligned(size: usize) -> RawBlock, "rsi", "rdx" => aligned_body,
+        entry: hooks::aligned::<Told>(size, entry, || NEXT.get() as RawBlock);
+    enter_posix_memalign(place: *mut RawBlock, size: usize) -> c_int, "rdx", "rcx" => memalign_body,
+        entry: hooks::posix_memalign::<Told>(place, size, entry, || match NEXT.get() {
+            0 => libc::ENOMEM,
+            block => {
+                *place = block as RawBlock;
+                0
+            }
+        });
 }
 
 /// `malloc`, to which the allocator answers `answer`. As a function of its own it is the caller that the stack names.
