@@ -1,0 +1,78 @@
+//! A program that is killed at any moment leaves a record of all that it had done.
+//!
+//! The program counts its completed allocations and frees and writes the counts to a pipe, each by a write of its own, so
+//! what it wrote last is known whenever it dies. Deliberately absent: other endings.
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use support::profile::{Profile, run, sum};
+use support::wait_for;
+use testprograms::rust_program;
+
+/// The program's process: the one child of the command that runs it.
+fn program_of(command: u32) -> Option<Pid> {
+    let threads = std::fs::read_dir(format!("/proc/{command}/task")).ok()?;
+    let children = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    Pid::from_raw(children.collect::<String>().trim().parse().ok()?)
+}
+
+/// Runs the program with so many threads, kills it after a time, and compares.
+fn killed_after(program: &Path, threads: u64, time: Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("profile.json");
+    let mut memscope =
+        run(&json, program, &[&threads.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = memscope.stdout.take().unwrap();
+    // It has begun. From here on any moment will do.
+    let mut printed = vec![0; 1];
+    stdout.read_exact(&mut printed).unwrap();
+    let pid = program_of(memscope.id()).expect("the program runs");
+    let reader = std::thread::spawn(move || {
+        stdout.read_to_end(&mut printed).unwrap();
+        String::from_utf8(printed).unwrap()
+    });
+    std::thread::sleep(time);
+    kill_process(pid, Signal::KILL).unwrap();
+    let status = wait_for("memscope to end", || memscope.try_wait().unwrap());
+    assert_eq!(status.code(), Some(128 + 9));
+
+    // The last line of each thread. A killed write is whole or is not there.
+    let mut last = vec![(0, 0); threads as usize];
+    for line in reader.join().unwrap().lines() {
+        let numbers: Vec<u64> = line.split(' ').map(|word| word.parse().expect(line)).collect();
+        last[numbers[0] as usize] = (numbers[1], numbers[2]);
+    }
+    let allocations: u64 = last.iter().map(|(allocations, _)| allocations).sum();
+    let frees: u64 = last.iter().map(|(_, frees)| frees).sum();
+
+    let profile = Profile::read(&json);
+    let context = format!("{threads} threads killed after {time:?}: {last:?}");
+    let sites = profile.sites("kill::allocate", "bin/kill.rs");
+    // After what it wrote last each thread may have allocated and freed once more.
+    let recorded = (sum(&sites, "allocations"), sum(&sites, "frees"));
+    assert!((allocations..=allocations + threads).contains(&recorded.0), "{recorded:?}, {context}");
+    assert!((frees..=frees + threads).contains(&recorded.1), "{recorded:?}, {context}");
+    // Of each thread one event may have been begun and not ended; none was missed for another reason.
+    let [attempts, successes] =
+        ["attempts", "successes"].map(|name| profile.number("completeness", name));
+    assert!((successes..=successes + threads).contains(&attempts), "{attempts} {successes}");
+    assert_eq!(profile.number("run", "pid"), u64::from(pid.as_raw_nonzero().get().unsigned_abs()));
+    assert_eq!(profile.0["run"]["end"]["how"], "signaled", "{context}");
+}
+
+#[test]
+fn a_program_killed_at_any_moment_loses_nothing_that_it_counted() {
+    let program = rust_program("kill");
+    for threads in [1, 4] {
+        for round in 0..6_u64 {
+            // From at once to a tenth of a second, at no multiple of anything.
+            killed_after(&program, threads, Duration::from_micros(round * round * 3461));
+        }
+    }
+}
