@@ -12,11 +12,11 @@
 use crate::arch::Entry;
 use crate::process::{PROCESS, birth};
 use crate::site::Sites;
+use crate::stack::Taken;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::record::Record;
 use memscope_region::row::{CounterCells, Fill, ThreadCells};
-use memscope_region::writer::Writer;
 use memscope_region::{Header, Kind, MissCause};
 
 /// Live bytes that a thread may hold back before it adds them to the header.
@@ -51,7 +51,7 @@ fn keep_peak(header: &Header, counter: &CounterCells) {
 fn change_live(header: &Header, row: &ThreadCells, change: i64) {
     // ORDERING: relaxed; this thread is the cell's one writer.
     let held = (row.unflushed_bytes.load(Ordering::Relaxed) as i64).wrapping_add(change);
-    if held.unsigned_abs() < UNFLUSHED_BYTES as u64 {
+    if (held.wrapping_add(UNFLUSHED_BYTES) as u64) < 2 * UNFLUSHED_BYTES as u64 {
         row.unflushed_bytes.store(held as u64, Ordering::Relaxed);
     } else {
         flush(header, row, held);
@@ -94,50 +94,29 @@ fn raise_peak(header: &Header, live: u64) {
 /// The calling thread is in the hook that was entered there, and owns the block.
 #[inline(always)]
 pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usize, size: usize) {
-    let row = guard.row();
+    let (row, header) = (guard.row(), guard.header());
     add(&row.attempts, 1);
-    let Some(writer) = PROCESS.writer() else { return };
-    let Some(place) = PROCESS.record(block).or_else(|| PROCESS.make_record(block)) else {
+    let Some(place) = guard.record(block).or_else(|| PROCESS.make_record(block)) else {
         guard.miss(MissCause::Records);
         return;
     };
     let state = guard.state();
     // SAFETY: the caller's promise.
-    let taken = match unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) } {
-        Ok(taken) => taken,
-        Err(cause) => return guard.miss(cause),
-    };
-    if taken.truncated | taken.foreign | taken.slow {
-        add(&row.truncated_stacks, taken.truncated.into());
-        add(&row.foreign_stacks, taken.foreign.into());
-        add(&row.slow_walks, taken.slow.into());
+    let taken = unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) };
+    if taken.marks != 0 && !note_marks(guard, taken) {
+        return;
     }
-    let key = Sites::key(&taken, kind, 0);
-    let counter = match state.sites.find(key, taken.home) {
+    let state = guard.state();
+    let counter = match state.sites.find(Sites::key(taken, kind, 0), state.walker.home()) {
         Some(counter) => counter,
-        None => {
-            add(&row.new_stacks, 1);
-            let made = state.sites.make(
-                &mut state.arena,
-                &PROCESS,
-                state.walker.frames(),
-                &taken,
-                kind,
-                0,
-            );
-            guard.look_at_name();
-            match made {
-                Ok(counter) => counter,
-                Err(cause) => return guard.miss(cause),
-            }
-        }
+        None => match new_stack(guard, taken, kind) {
+            Some(counter) => counter,
+            None => return,
+        },
     };
-    let header = writer.header();
     // ORDERING: relaxed; the record belongs to whoever owns the block, and handing a block on orders it.
-    let stale = Record(place.load(Ordering::Relaxed));
-    if stale.site() != 0 {
-        // The free of the block that was here before was missed. It is counted now.
-        freed_at(guard, writer, place, stale, block, false);
+    if place.load(Ordering::Relaxed) != 0 {
+        free_late(guard, place, block);
     }
     keep_peak(header, counter);
     add(&counter.allocations, 1);
@@ -147,7 +126,7 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
     if record.size_is_elsewhere() {
         store_size(block, size as u64);
     }
-    place.store(record.0, Ordering::Relaxed);
+    place.fill(record.0);
     change_live(header, row, size as i64);
     guard.state().last_block = block;
     add(&row.allocations, 1);
@@ -156,6 +135,42 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         add(&row.reallocs, 1);
     }
     add(&row.successes, 1);
+}
+
+/// Counts what is out of the ordinary about a stack. Whether there is a stack at all.
+#[cold]
+fn note_marks(guard: &mut Guard, taken: Taken) -> bool {
+    let row = guard.row();
+    if taken.has(Taken::FAILED) {
+        guard.miss(MissCause::Sites);
+        return false;
+    }
+    add(&row.truncated_stacks, taken.has(Taken::TRUNCATED).into());
+    add(&row.foreign_stacks, taken.has(Taken::FOREIGN).into());
+    add(&row.slow_walks, taken.has(Taken::SLOW).into());
+    true
+}
+
+/// The counter row of a stack that the thread meets for the first time; `None` is counted as a miss.
+#[cold]
+#[inline(never)]
+fn new_stack(guard: &mut Guard, taken: Taken, kind: Kind) -> Option<&'static CounterCells> {
+    add(&guard.row().new_stacks, 1);
+    let state = guard.state();
+    let made = state.sites.make(&mut state.arena, &PROCESS, &mut state.walker, taken, kind, 0);
+    guard.look_at_name();
+    made.map_err(|cause| guard.miss(cause)).ok()
+}
+
+/// Counts the free of the block that was here before, which was missed. (Or clears what is left of a large block's size.)
+#[cold]
+#[inline(never)]
+fn free_late(guard: &mut Guard, place: &AtomicU64, block: usize) {
+    // ORDERING: relaxed, as in `allocated`.
+    let stale = Record(place.load(Ordering::Relaxed));
+    if stale.site() != 0 {
+        freed_at(guard, place, stale, block, false);
+    }
 }
 
 /// The record after a block's own, which holds the size of a large one.
@@ -199,8 +214,7 @@ impl Forgotten {
 pub fn freeing(guard: &mut Guard, block: usize, moving: bool) -> Option<Forgotten> {
     let row = guard.row();
     add(&row.attempts, 1);
-    let writer = PROCESS.writer()?;
-    let Some(place) = PROCESS.record(block) else {
+    let Some(place) = guard.record(block) else {
         unknown_free(row);
         return Some(Forgotten::UNKNOWN);
     };
@@ -210,7 +224,7 @@ pub fn freeing(guard: &mut Guard, block: usize, moving: bool) -> Option<Forgotte
         unknown_free(row);
         return Some(Forgotten::UNKNOWN);
     }
-    let forgotten = freed_at(guard, writer, place, record, block, moving);
+    let forgotten = freed_at(guard, place, record, block, moving);
     if forgotten.is_some() {
         add(&row.successes, 1);
     }
@@ -227,14 +241,12 @@ fn unknown_free(row: &ThreadCells) {
 #[inline(always)]
 fn freed_at(
     guard: &mut Guard,
-    writer: &Writer,
     place: &AtomicU64,
     record: Record,
     block: usize,
     moving: bool,
 ) -> Option<Forgotten> {
-    let row = guard.row();
-    let header = writer.header();
+    let (row, header) = (guard.row(), guard.header());
     let state = guard.state();
     let counter = match state.sites.find_site(record.site()) {
         Some(counter) => counter,
@@ -270,8 +282,7 @@ fn freed_at(
 /// Takes back a free that did not happen: a realloc failed and its block is still there.
 #[cold]
 pub fn take_back(guard: &mut Guard, block: usize, forgotten: Forgotten) {
-    let row = guard.row();
-    let Some(writer) = PROCESS.writer() else { return };
+    let (row, header) = (guard.row(), guard.header());
     if forgotten.record.site() == 0 {
         add(&row.unknown_frees, 1u64.wrapping_neg());
         add(&row.attempts, 1u64.wrapping_neg());
@@ -288,14 +299,14 @@ pub fn take_back(guard: &mut Guard, block: usize, forgotten: Forgotten) {
     }
     // ORDERING: relaxed; the block is still the caller's.
     place.store(forgotten.record.0, Ordering::Relaxed);
-    keep_peak(writer.header(), counter);
+    keep_peak(header, counter);
     add(&counter.frees, 1u64.wrapping_neg());
     add(&counter.freed_bytes, forgotten.size.wrapping_neg());
     add(&row.frees, 1u64.wrapping_neg());
     add(&row.freed_bytes, forgotten.size.wrapping_neg());
     add(&row.attempts, 1u64.wrapping_neg());
     add(&row.successes, 1u64.wrapping_neg());
-    change_live(writer.header(), row, forgotten.size as i64);
+    change_live(header, row, forgotten.size as i64);
     if forgotten.was_last {
         guard.state().last_block = block;
     }

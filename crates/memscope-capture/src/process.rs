@@ -34,6 +34,33 @@ const CHUNK_RECORDS_BITS: u32 = (RECORD_CHUNK_BYTES / 8).trailing_zeros();
 /// A chunk of records: one for each granule.
 type Records = AtomicU64;
 
+/// The way to the records: a directory of chunks by address. It stays good for as long as the process lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Shadow {
+    chunks: *const AtomicPtr<Records>,
+    granule_shift: u32,
+}
+
+impl Shadow {
+    /// The record's place for an address, if its chunk is there.
+    #[inline(always)]
+    pub fn record(self, address: usize) -> Option<&'static Records> {
+        if address >> ADDRESS_BITS != 0 {
+            return None;
+        }
+        let granule = address >> self.granule_shift;
+        // SAFETY: the directory covers all addresses of `ADDRESS_BITS`.
+        // ORDERING: acquire, so that the chunk is seen mapped.
+        let records =
+            unsafe { (*self.chunks.add(granule >> CHUNK_RECORDS_BITS)).load(Ordering::Acquire) };
+        if records.is_null() {
+            return None;
+        }
+        // SAFETY: a chunk holds 2^CHUNK_RECORDS_BITS records, and lives for ever.
+        Some(unsafe { &*records.add(granule & ((1 << CHUNK_RECORDS_BITS) - 1)) })
+    }
+}
+
 /// What threads share. There is one, [`PROCESS`].
 #[derive(Debug)]
 #[repr(C, align(4096))]
@@ -337,24 +364,16 @@ impl Process {
         self.granule_shift.load(Ordering::Relaxed)
     }
 
-    /// The record's place for an address, if its chunk is there.
-    #[inline(always)]
-    pub fn record(&self, address: usize) -> Option<&'static Records> {
+    /// The way to the records, if recording is on.
+    pub fn shadow(&self) -> Option<Shadow> {
         // ORDERING: acquire, as in `is_on`.
-        let shadow = self.shadow.load(Ordering::Acquire);
-        let granule = address >> self.granule_shift();
-        let chunk = granule >> CHUNK_RECORDS_BITS;
-        if shadow.is_null() || address >> ADDRESS_BITS != 0 {
-            return None;
-        }
-        // SAFETY: the directory covers all addresses of `ADDRESS_BITS`.
-        // ORDERING: acquire, so that the chunk is seen mapped.
-        let records = unsafe { (*shadow.add(chunk)).load(Ordering::Acquire) };
-        if records.is_null() {
-            return None;
-        }
-        // SAFETY: a chunk holds 2^CHUNK_RECORDS_BITS records.
-        Some(unsafe { &*records.add(granule & ((1 << CHUNK_RECORDS_BITS) - 1)) })
+        let chunks = self.shadow.load(Ordering::Acquire);
+        (!chunks.is_null()).then(|| Shadow { chunks, granule_shift: self.granule_shift() })
+    }
+
+    /// The record's place for an address, if its chunk is there.
+    pub fn record(&self, address: usize) -> Option<&'static Records> {
+        self.shadow()?.record(address)
     }
 
     /// The record's place for an address, its chunk made if need be. `None`: there is no room.

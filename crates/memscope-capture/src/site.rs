@@ -6,7 +6,7 @@
 
 use crate::arena::Arena;
 use crate::process::Process;
-use crate::stack::{CachedFrame, Taken};
+use crate::stack::{CachedFrame, Taken, Walker};
 use crate::trie::{self, Keyed, mix};
 use core::sync::atomic::Ordering;
 use memscope_region::row::{CounterCells, Fill};
@@ -102,11 +102,11 @@ impl Sites {
 
     /// What a leaf is found by: the stack and the kind of call.
     #[inline(always)]
-    pub fn key(taken: &Taken, kind: Kind, task: u32) -> u64 {
-        // Adding small multiples of an odd constant keeps distinct (stack, kind, task) distinct but for chance.
-        let key =
-            taken.hash ^ (kind as u64).wrapping_mul(0xa076_1d64_78bd_642f) ^ u64::from(task) << 20;
-        if key == 0 { 1 } else { key }
+    pub fn key(taken: Taken, kind: Kind, task: u32) -> u64 {
+        // Small multiples of an odd constant keep distinct (stack, kind, task) distinct but for chance. The highest bit
+        // makes the key differ from that of an empty entry.
+        taken.hash ^ (kind as u64).wrapping_mul(0xa076_1d64_78bd_642f) ^ u64::from(task) << 20
+            | 1 << 63
     }
 
     /// The row for a stack that this thread has seen.
@@ -178,8 +178,8 @@ impl Sites {
         &mut self,
         arena: &mut Arena,
         process: &Process,
-        frames: &mut [CachedFrame],
-        taken: &Taken,
+        walker: &mut Walker,
+        taken: Taken,
         kind: Kind,
         task: u32,
     ) -> Result<&'static CounterCells, MissCause> {
@@ -192,13 +192,14 @@ impl Sites {
                 .take(MEMO * size_of::<Memo>())
                 .map_or(core::ptr::null_mut(), |place| place.cast());
         }
-        let node = self.node(process, frames).ok_or(MissCause::Sites)?;
-        let site = site(process, node, kind, task, taken.truncated).ok_or(MissCause::Sites)?;
+        let node = self.node(process, walker.frames()).ok_or(MissCause::Sites)?;
+        let site =
+            site(process, node, kind, task, taken.has(Taken::TRUNCATED)).ok_or(MissCause::Sites)?;
         let counter = self.make_site(arena, process, site)?;
         insert_leaf(
             self.leaves,
             self.leaf_mask,
-            Leaf::new(Self::key(taken, kind, task), taken.home, counter),
+            Leaf::new(Self::key(taken, kind, task), walker.home(), counter),
         );
         self.leaf_count += 1;
         Ok(counter)

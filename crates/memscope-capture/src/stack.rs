@@ -24,7 +24,6 @@ use crate::rule::{Found, Rule, RuleView, Shape};
 use crate::trie::mix;
 use crate::{cfi, module, site, slow};
 use core::sync::atomic::Ordering;
-use memscope_region::MissCause;
 
 /// Frames that there is room for at first.
 const FIRST_DEPTH: usize = 64;
@@ -57,6 +56,19 @@ pub struct CachedFrame {
     checks_end: u32,
     needs_rbp: bool,
 }
+
+/// What stands before the outermost frame: its sp is above all others, and it is met by no walk. So going outwards
+/// through the cached frames needs no other bound.
+const SENTINEL: CachedFrame = CachedFrame {
+    sp: usize::MAX,
+    pc: 0,
+    rbp: 0,
+    hash: 0,
+    address: 0,
+    node: 0,
+    checks_end: 0,
+    needs_rbp: false,
+};
 
 impl CachedFrame {
     /// The return address.
@@ -112,19 +124,30 @@ impl Bounds {
     }
 }
 
-/// The stack that a walk has taken.
+/// The stack that a walk has taken. Two words, so that it is returned in registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken {
     /// Identifies the stack: equal hashes are taken for equal stacks (64 bits, well mixed).
     pub hash: u64,
-    /// The hash of its outer part, all but a few inner frames: stacks with the same home are neighbours.
-    pub home: u64,
-    /// Whether the walk ended before the outermost frame.
-    pub truncated: bool,
-    /// Whether the stack is not the thread's own.
-    pub foreign: bool,
-    /// Whether it took the slow path.
-    pub slow: bool,
+    /// What is out of the ordinary, as a sum of the constants below; 0 for a whole stack of the thread's own.
+    pub marks: u64,
+}
+
+impl Taken {
+    /// The walk ended before the outermost frame.
+    pub const TRUNCATED: u64 = 1;
+    /// The stack is not the thread's own.
+    pub const FOREIGN: u64 = 2;
+    /// The walk took the slow path.
+    pub const SLOW: u64 = 4;
+    /// An address could not be given an id; there is no stack.
+    pub const FAILED: u64 = 8;
+
+    /// Whether any of these marks is set.
+    #[inline(always)]
+    pub fn has(self, marks: u64) -> bool {
+        self.marks & marks != 0
+    }
 }
 
 /// Why the fresh part of a walk ended.
@@ -158,7 +181,6 @@ pub struct Walker {
     rules: RuleView,
     own: Bounds,
     foreign: Bounds,
-    slow: bool,
 }
 
 impl Walker {
@@ -175,7 +197,6 @@ impl Walker {
             rules: RuleView::none(),
             own,
             foreign: Bounds::default(),
-            slow: false,
         };
         walker.grow(arena)?;
         walker.refresh(process);
@@ -193,19 +214,14 @@ impl Walker {
         unsafe { core::slice::from_raw_parts_mut(self.frames, self.depth) }
     }
 
-    /// The hash of the outer part of the last stack.
+    /// The hash of the last stack's outer part, all but a few inner frames: stacks with the same home are neighbours.
     #[inline(always)]
-    fn home(&self) -> u64 {
+    pub fn home(&self) -> u64 {
         if self.depth <= INNER_FRAMES {
             return 0;
         }
         // SAFETY: below the depth.
         unsafe { (*self.frames.add(self.depth - 1 - INNER_FRAMES)).hash }
-    }
-
-    /// Whether the last stack was taken by the slow path.
-    pub fn last_was_slow(&self) -> bool {
-        self.slow
     }
 
     /// Doubles the room. The frames and checks stay.
@@ -215,29 +231,33 @@ impl Walker {
         if capacity > MAX_DEPTH {
             return None;
         }
+        // One frame more, before the first: see `SENTINEL`.
         let sizes = |capacity: usize| {
             (
-                capacity * size_of::<CachedFrame>(),
+                (capacity + 1) * size_of::<CachedFrame>(),
                 capacity * CHECKS_PER_FRAME * size_of::<Check>(),
                 capacity * size_of::<Fresh>(),
             )
         };
         let (frames, checks, fresh) = sizes(capacity);
         let place = arena.take(frames + checks + fresh)?;
-        let (old, new_checks, new_fresh) =
-            (self.frames, place.wrapping_add(frames), place.wrapping_add(frames + checks));
-        if !old.is_null() {
+        let (new_checks, new_fresh) =
+            (place.wrapping_add(frames), place.wrapping_add(frames + checks));
+        // SAFETY: the first frame's place in memory just taken.
+        unsafe { place.cast::<CachedFrame>().write(SENTINEL) };
+        if self.capacity != 0 {
+            let old = self.frames.wrapping_sub(1);
             let (old_frames, old_checks, old_fresh) = sizes(self.capacity);
             // SAFETY: each part is copied to a larger one; then nobody uses the old piece.
             unsafe {
-                place.copy_from_nonoverlapping(self.frames.cast(), old_frames);
+                place.copy_from_nonoverlapping(old.cast(), old_frames);
                 new_checks.copy_from_nonoverlapping(self.checks.cast(), old_checks);
                 new_fresh.copy_from_nonoverlapping(self.fresh.cast(), old_fresh);
                 arena.give_back(old.cast(), old_frames + old_checks + old_fresh);
             }
         }
-        (self.frames, self.checks, self.fresh) =
-            (place.cast(), new_checks.cast(), new_fresh.cast());
+        self.frames = place.cast::<CachedFrame>().wrapping_add(1);
+        (self.checks, self.fresh) = (new_checks.cast(), new_fresh.cast());
         self.capacity = capacity;
         Some(())
     }
@@ -256,62 +276,87 @@ impl Walker {
     /// # Safety
     /// `entry` is of a hook that this thread is in.
     #[inline]
-    pub unsafe fn take(
-        &mut self,
-        arena: &mut Arena,
-        process: &Process,
-        entry: Entry,
-    ) -> Result<Taken, MissCause> {
+    pub unsafe fn take(&mut self, arena: &mut Arena, process: &Process, entry: Entry) -> Taken {
         // ORDERING: relaxed; unloading while another thread runs in the module is the program's own race, and a
         // thread that unloads sees its own store.
         if process.generation.load(Ordering::Relaxed) != self.generation {
             self.refresh(process);
         }
-        let mut bounds = self.own;
-        let foreign = !bounds.contains(entry.sp);
-        if foreign {
-            bounds = self.foreign_bounds(entry.sp);
-            self.reusable = 0;
+        if !self.own.contains(entry.sp) {
+            // SAFETY: the caller's promise.
+            return unsafe { self.take_foreign(arena, process, entry) };
         }
         let mut count = 0;
         // SAFETY: the caller's promise.
+        match unsafe { self.walk(arena, process, entry, self.own.high, &mut count) } {
+            End::Joined(joined) if joined + count <= self.capacity => {
+                let hash = self.commit(joined, count, SEED, 0);
+                self.reusable = self.depth;
+                Taken { hash, marks: 0 }
+            }
+            // SAFETY: the caller's promise.
+            end => unsafe { self.finish(arena, process, entry, self.own, count, end) },
+        }
+    }
+
+    /// Takes a stack that is not the thread's own; nothing of it is kept for the next walk.
+    ///
+    /// # Safety
+    /// As for [`Walker::take`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn take_foreign(&mut self, arena: &mut Arena, process: &Process, entry: Entry) -> Taken {
+        let bounds = self.foreign_bounds(entry.sp);
+        self.reusable = 0;
+        let mut count = 0;
+        // SAFETY: the caller's promise.
         let end = unsafe { self.walk(arena, process, entry, bounds.high, &mut count) };
-        let (joined, seed, reusable, zero) = match end {
-            End::Joined(joined) => (joined, SEED, true, 0),
-            End::Outermost => (0, SEED, true, 0),
-            End::Zero(slot) => (0, SEED, true, slot),
-            End::Truncated => (0, TRUNCATED_SEED, false, 0),
+        // SAFETY: the caller's promise.
+        let taken = unsafe { self.finish(arena, process, entry, bounds, count, end) };
+        self.reusable = 0;
+        Taken { marks: taken.marks | Taken::FOREIGN, ..taken }
+    }
+
+    /// What follows a walk that did not end as most do.
+    ///
+    /// # Safety
+    /// As for [`Walker::take`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn finish(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        entry: Entry,
+        bounds: Bounds,
+        count: usize,
+        end: End,
+    ) -> Taken {
+        let (joined, seed, marks, zero) = match end {
+            End::Joined(joined) => (joined, SEED, 0, 0),
+            End::Outermost => (0, SEED, 0, 0),
+            End::Zero(slot) => (0, SEED, 0, slot),
+            End::Truncated => (0, TRUNCATED_SEED, Taken::TRUNCATED, 0),
             End::Slow => {
                 // SAFETY: the caller's promise.
-                return unsafe { self.take_slowly(arena, process, entry, foreign, bounds) };
+                return unsafe { self.take_slowly(arena, process, entry, bounds) };
             }
-            End::Full => return Err(MissCause::Sites),
+            End::Full => {
+                (self.reusable, self.depth) = (0, 0);
+                return Taken { hash: 0, marks: Taken::FAILED };
+            }
         };
         while joined + count > self.capacity {
             if self.grow(arena).is_none() {
                 // Deeper than may be: keep the innermost frames.
                 self.reusable = 0;
-                let kept = count.min(self.capacity);
-                let hash = self.commit(0, kept, TRUNCATED_SEED, 0);
-                return Ok(Taken {
-                    hash,
-                    home: self.home(),
-                    truncated: true,
-                    foreign,
-                    slow: false,
-                });
+                let hash = self.commit(0, count.min(self.capacity), TRUNCATED_SEED, 0);
+                return Taken { hash, marks: Taken::TRUNCATED };
             }
         }
         let hash = self.commit(joined, count, seed, zero);
-        self.slow = false;
-        self.reusable = if reusable && !foreign { self.depth } else { 0 };
-        Ok(Taken {
-            hash,
-            home: self.home(),
-            truncated: matches!(end, End::Truncated),
-            foreign,
-            slow: false,
-        })
+        self.reusable = if marks == 0 { self.depth } else { 0 };
+        Taken { hash, marks }
     }
 
     /// Walks outwards until a cached frame is met or the stack ends. Fresh frames go into `fresh[..count]`.
@@ -332,20 +377,25 @@ impl Walker {
             unsafe { *(address as *const usize) }
         };
         let (mut pc, mut sp, mut rbp) = (word(entry.sp), entry.sp + 8, entry.rbp);
-        let mut cached = self.reusable;
+        // SAFETY: the frame before the first is the sentinel.
+        let mut cached = unsafe { self.frames.add(self.reusable).sub(1) };
         loop {
-            // SAFETY: `cached` is at most `reusable`, which is at most the capacity.
-            while cached > 0 && unsafe { (*self.frames.add(cached - 1)).sp } < sp {
-                cached -= 1;
-            }
-            if cached > 0 {
-                // SAFETY: as above.
-                let frame = unsafe { &*self.frames.add(cached - 1) };
-                if frame.sp == sp && frame.pc == pc && (!frame.needs_rbp || frame.rbp == rbp) {
-                    match self.first_changed(frame.checks_end as usize) {
-                        None => return End::Joined(cached),
-                        Some(check) => cached = self.frame_of_check(check, cached),
+            // SAFETY: `cached` goes down from the innermost frame that may be taken over, and never below the sentinel,
+            // which ends the search.
+            let frame = unsafe {
+                while (*cached).sp < sp {
+                    cached = cached.sub(1);
+                }
+                &*cached
+            };
+            if frame.sp == sp && frame.pc == pc && (!frame.needs_rbp || frame.rbp == rbp) {
+                match self.first_changed(frame.checks_end as usize) {
+                    None => {
+                        // SAFETY: both are of the frames' memory; the sentinel is not joined.
+                        let place = unsafe { cached.offset_from(self.frames) };
+                        return End::Joined(place as usize + 1);
                     }
+                    Some(check) => cached = self.outside_of_check(check, cached),
                 }
             }
             // SAFETY: the view is of a table since `new`.
@@ -430,12 +480,15 @@ impl Walker {
         None
     }
 
-    /// The number of frames outside the one that this check belongs to.
-    #[cold]
-    fn frame_of_check(&self, check: usize, below: usize) -> usize {
-        // SAFETY: `below` is at most `reusable`.
-        let frames = unsafe { core::slice::from_raw_parts(self.frames, below) };
-        frames.partition_point(|frame| frame.checks_end as usize <= check)
+    /// The frame just outside the one that this check belongs to, which is `innermost` or lies outside it.
+    fn outside_of_check(&self, check: usize, innermost: *mut CachedFrame) -> *mut CachedFrame {
+        // SAFETY: from the first frame to `innermost`, both of the frames' memory; the sentinel lies before the first.
+        unsafe {
+            let below = innermost.offset_from(self.frames) as usize + 1;
+            let frames = core::slice::from_raw_parts(self.frames, below);
+            let good = frames.partition_point(|frame| frame.checks_end as usize <= check);
+            self.frames.add(good).sub(1)
+        }
     }
 
     /// Puts the fresh frames onto the first `joined` cached ones; returns the stack's hash.
@@ -536,11 +589,9 @@ impl Walker {
         arena: &mut Arena,
         process: &Process,
         entry: Entry,
-        foreign: bool,
         bounds: Bounds,
-    ) -> Result<Taken, MissCause> {
-        self.reusable = 0;
-        self.slow = true;
+    ) -> Taken {
+        (self.reusable, self.depth) = (0, 0);
         let memory = slow::Stacks { first: bounds, second: self.own };
         // SAFETY: the caller's promise.
         let mut walk = unsafe { slow::Walk::begin(entry, memory) };
@@ -561,7 +612,9 @@ impl Walker {
                         let found = unsafe { self.rules.find(pc) };
                         found.or_else(|| self.find_slowly(process, pc)).map(|found| found.address)
                     };
-                    let address = address.ok_or(MissCause::Sites)?;
+                    let Some(address) = address else {
+                        return Taken { hash: 0, marks: Taken::FAILED };
+                    };
                     let found = Found { rule: Rule::plain(Shape::Slow), address };
                     // SAFETY: `count` is below the capacity.
                     unsafe { self.fresh.add(count).write(Fresh { sp: 0, pc, rbp: 0, found }) };
@@ -574,7 +627,8 @@ impl Walker {
                 }
             }
         }
-        let hash = self.commit(0, count, if truncated { TRUNCATED_SEED } else { SEED }, 0);
-        Ok(Taken { hash, home: self.home(), truncated, foreign, slow: true })
+        let (seed, marks) = if truncated { (TRUNCATED_SEED, Taken::TRUNCATED) } else { (SEED, 0) };
+        let hash = self.commit(0, count, seed, 0);
+        Taken { hash, marks: marks | Taken::SLOW }
     }
 }

@@ -6,14 +6,14 @@
 
 use crate::arch;
 use crate::arena::Arena;
-use crate::process::{PROCESS, Process};
+use crate::process::{PROCESS, Process, Shadow};
 use crate::site::Sites;
 use crate::stack::{Bounds, Walker};
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 use memscope_region::row::{Fill, MissCause, ThreadCells};
-use memscope_region::{Table, sys};
+use memscope_region::{Header, Table, sys};
 
 /// A thread's state.
 #[derive(Debug)]
@@ -22,6 +22,9 @@ pub struct ThreadState {
     busy: AtomicU32,
     /// The thread's row.
     row: AtomicPtr<ThreadCells>,
+    /// The region's header and the shadow, here so that they lie beside what else an event needs.
+    header: &'static Header,
+    shadow: Shadow,
     /// The thread pointer of the thread that it belongs to.
     pointer: AtomicUsize,
     /// The next in [`Process::threads`].
@@ -125,6 +128,18 @@ impl Guard {
         unsafe { &*self.thread.row.load(Ordering::Relaxed) }
     }
 
+    /// The record's place for an address, if its chunk is there.
+    #[inline(always)]
+    pub fn record(&self, address: usize) -> Option<&'static AtomicU64> {
+        self.thread.shadow.record(address)
+    }
+
+    /// The region's header.
+    #[inline(always)]
+    pub fn header(&self) -> &'static Header {
+        self.thread.header
+    }
+
     /// The thread's state.
     #[inline(always)]
     pub fn state(&mut self) -> &mut State {
@@ -178,6 +193,7 @@ impl ThreadState {
 /// Gives the calling thread a state and a row.
 fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
     let writer = process.writer().ok_or(MissCause::NotReady)?;
+    let shadow = process.shadow().ok_or(MissCause::NotReady)?;
     process.fold_early_events(writer.header());
     let pointer = arch::thread_pointer();
     // ORDERING: acquire, so that a state is seen as it was made.
@@ -210,6 +226,8 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
         place.write(ThreadState {
             busy: AtomicU32::new(0),
             row: AtomicPtr::new(core::ptr::from_ref(row).cast_mut()),
+            header: writer.header(),
+            shadow,
             pointer: AtomicUsize::new(pointer),
             next: AtomicPtr::new(core::ptr::null_mut()),
             state: UnsafeCell::new(State { arena, walker, sites, last_block: 0, name_looks: 0 }),

@@ -6,7 +6,7 @@
 //! dlsym itself could be served.
 
 use core::ffi::{CStr, c_char, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use memscope_capture::hooks::{Host, RawBlock};
 
 unsafe extern "C" {
@@ -19,15 +19,19 @@ unsafe extern "C" {
 
 const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
 
-/// A function of the allocator behind, looked up at first use.
+/// A function behind one of ours, looked up at first use.
 pub(crate) struct Next {
     function: AtomicPtr<c_void>,
     name: &'static CStr,
 }
 
 impl Next {
-    const fn new(name: &'static CStr) -> Self {
-        Self { function: AtomicPtr::new(core::ptr::null_mut()), name }
+    pub(crate) const fn new(name: &'static CStr) -> Self {
+        Self::with(name, core::ptr::null_mut())
+    }
+
+    const fn with(name: &'static CStr, function: *mut c_void) -> Self {
+        Self { function: AtomicPtr::new(function), name }
     }
 
     /// The function's address; null if nothing behind us has it.
@@ -50,10 +54,10 @@ impl Next {
 }
 
 /// The functions that may have another implementation than the C library's.
-pub(crate) static MALLOC: Next = Next::new(c"malloc");
-static CALLOC: Next = Next::new(c"calloc");
-static REALLOC: Next = Next::new(c"realloc");
-static FREE: Next = Next::new(c"free");
+static MALLOC: Next = Next::with(c"malloc", __libc_malloc as *mut c_void);
+static CALLOC: Next = Next::with(c"calloc", __libc_calloc as *mut c_void);
+static REALLOC: Next = Next::with(c"realloc", __libc_realloc as *mut c_void);
+static FREE: Next = Next::with(c"free", __libc_free as *mut c_void);
 pub(crate) static POSIX_MEMALIGN: Next = Next::new(c"posix_memalign");
 pub(crate) static ALIGNED_ALLOC: Next = Next::new(c"aligned_alloc");
 pub(crate) static MEMALIGN: Next = Next::new(c"memalign");
@@ -65,45 +69,65 @@ pub(crate) static DLCLOSE: Next = Next::new(c"dlclose");
 /// it the functions are the C library's own.
 ///
 /// The C library's blocks begin at least 32 bytes apart. Others have classes of 8 bytes; asked for 16 at least, they
-/// keep 16 bytes apart.
+/// keep 16 bytes apart, so calls to them go through functions that ask for as much.
 pub(crate) fn resolve() -> u32 {
-    for next in [&MALLOC, &CALLOC, &REALLOC, &FREE] {
-        next.look_up();
-    }
-    if core::ptr::eq(MALLOC.get(), __libc_malloc as *const c_void) {
+    if core::ptr::eq(MALLOC.look_up(), __libc_malloc as *mut c_void) {
         return 5;
     }
-    // ORDERING: relaxed; set before the first event is recorded.
-    LEAST_BYTES.store(16, Ordering::Relaxed);
+    CALLOC.look_up();
+    REALLOC.look_up();
+    FREE.look_up();
+    for (next, other, spaced) in [
+        (&MALLOC, &OTHER_MALLOC, spaced_malloc as *mut c_void),
+        (&CALLOC, &OTHER_CALLOC, spaced_calloc as *mut c_void),
+        (&REALLOC, &OTHER_REALLOC, spaced_realloc as *mut c_void),
+    ] {
+        // ORDERING: relaxed; this runs at the first event, before any other thread has come here.
+        other.store(next.function.load(Ordering::Relaxed), Ordering::Relaxed);
+        next.function.store(spaced, Ordering::Relaxed);
+    }
     4
 }
 
-/// The least that the allocator behind is asked for.
-static LEAST_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// The least that an allocator other than the C library's is asked for.
+const LEAST_BYTES: usize = 16;
 
-#[inline(always)]
-fn at_least(size: usize) -> usize {
-    // ORDERING: relaxed, as in `resolve`.
-    size.max(LEAST_BYTES.load(Ordering::Relaxed))
-}
+static OTHER_MALLOC: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+static OTHER_CALLOC: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+static OTHER_REALLOC: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Calls the function that `next` names, or the C library's if it was not looked up yet.
+/// Calls the function at a place that holds one of this type.
 macro_rules! call {
-    ($next:ident, $early:ident, fn($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {{
+    ($place:expr, fn($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {{
         // ORDERING: relaxed, as in `Next::get`.
-        let function = $next.function.load(Ordering::Relaxed);
-        if function.is_null() {
-            // SAFETY: the caller's promise is that of the C function.
-            unsafe { $early($($argument),*) }
-        } else {
-            // SAFETY: a function of this name has this type.
-            unsafe {
-                core::mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) $(-> $result)?>(function)(
-                    $($argument),*
-                )
-            }
+        let function = $place.load(Ordering::Relaxed);
+        // SAFETY: a function of this name has this type, and the place is never null when it is called through.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) $(-> $result)?>(function)(
+                $($argument),*
+            )
         }
     }};
+}
+
+unsafe extern "C" fn spaced_malloc(size: usize) -> RawBlock {
+    let size = size.max(LEAST_BYTES);
+    call!(OTHER_MALLOC, fn(size: usize) -> RawBlock)
+}
+
+unsafe extern "C" fn spaced_calloc(count: usize, size: usize) -> RawBlock {
+    // A product that overflows stays as it is, and fails.
+    let (count, size) = match count.checked_mul(size) {
+        Some(bytes) if bytes < LEAST_BYTES => (1, LEAST_BYTES),
+        _ => (count, size),
+    };
+    call!(OTHER_CALLOC, fn(count: usize, size: usize) -> RawBlock)
+}
+
+unsafe extern "C" fn spaced_realloc(block: RawBlock, size: usize) -> RawBlock {
+    // Size 0 may mean to free.
+    let size = if size == 0 { 0 } else { size.max(LEAST_BYTES) };
+    call!(OTHER_REALLOC, fn(block: RawBlock, size: usize) -> RawBlock)
 }
 
 /// The allocator behind the hooks.
@@ -116,29 +140,21 @@ impl Host for Behind {
 
     #[inline(always)]
     unsafe fn malloc(size: usize) -> RawBlock {
-        let size = at_least(size);
-        call!(MALLOC, __libc_malloc, fn(size: usize) -> RawBlock)
+        call!(MALLOC.function, fn(size: usize) -> RawBlock)
     }
 
     #[inline(always)]
     unsafe fn calloc(count: usize, size: usize) -> RawBlock {
-        // A product that overflows stays as it is, and fails.
-        let (count, size) = match count.checked_mul(size) {
-            Some(bytes) if bytes < at_least(0) => (1, at_least(0)),
-            _ => (count, size),
-        };
-        call!(CALLOC, __libc_calloc, fn(count: usize, size: usize) -> RawBlock)
+        call!(CALLOC.function, fn(count: usize, size: usize) -> RawBlock)
     }
 
     #[inline(always)]
     unsafe fn realloc(block: RawBlock, size: usize) -> RawBlock {
-        // Size 0 may mean to free.
-        let size = if size == 0 { 0 } else { at_least(size) };
-        call!(REALLOC, __libc_realloc, fn(block: RawBlock, size: usize) -> RawBlock)
+        call!(REALLOC.function, fn(block: RawBlock, size: usize) -> RawBlock)
     }
 
     #[inline(always)]
     unsafe fn free(block: RawBlock) {
-        call!(FREE, __libc_free, fn(block: RawBlock));
+        call!(FREE.function, fn(block: RawBlock));
     }
 }

@@ -59,10 +59,12 @@ fn check(entry: Entry, kind: Kind, block: RawBlock, size: usize) {
     }
     COMPARING.set(true);
     if let Some(mut guard) = Guard::take(start) {
+        let slow_walks = |guard: &Guard| guard.row().slow_walks.load(Ordering::Relaxed);
+        let before = slow_walks(&guard);
         // SAFETY: called by a stub that was entered at `entry`, for a block that was just made.
         unsafe { event::allocated(&mut guard, entry, kind, block as usize, size) };
+        let slow = slow_walks(&guard) != before;
         let walker = &mut guard.state().walker;
-        let slow = walker.last_was_slow();
         let ours: Vec<usize> = walker.frames().iter().rev().map(|frame| frame.pc()).collect();
         drop(guard);
         compare(&ours, slow);
