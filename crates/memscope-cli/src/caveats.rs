@@ -88,9 +88,12 @@ pub(crate) fn add(profile: &mut Profile, ended: &Ended) {
     // A file that was replaced while it ran has a mark behind its name.
     let last = ended.last_exe.to_string_lossy();
     let last = last.trim_end_matches(" (deleted)");
-    if !last.is_empty() && last != profile.run.exe.trim_end_matches(" (deleted)") {
+    let is_another = !last.is_empty() && last != profile.run.exe.trim_end_matches(" (deleted)");
+    if is_another || profile.run.replaced {
+        // A program that soon ended was not seen.
+        let name = if is_another { last } else { "another program" };
         warn(
-            format!("The process then executed {last} in its place, which could not be followed."),
+            format!("The process then executed {name} in its place, which could not be followed."),
             "Run memscope on that program itself.",
         );
     }

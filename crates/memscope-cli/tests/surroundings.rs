@@ -144,7 +144,7 @@ fn the_report_says_how_many_children_were_not_followed() {
     "#;
     let program = program(&folder, "one", source);
     let outcome = support::Outcome::of(memscope().args(["run", "--"]).arg(program));
-    assert!(outcome.stderr.contains("1 child process made by fork, not followed"), "{outcome:?}");
+    assert!(outcome.stderr.contains("1 child process, not followed"), "{outcome:?}");
 }
 
 /// In every way to run another program: it finds nothing of ours in its environment or its memory.

@@ -60,8 +60,10 @@ pub struct Run {
     pub interval_bytes: u64,
     /// The version of memscope that wrote this.
     pub memscope_version: String,
-    /// Children that came by fork and were not followed.
+    /// Children that were not followed.
     pub unfollowed_children: u64,
+    /// Whether the process went on to execute another program in its place, which is not part of this profile.
+    pub replaced: bool,
 }
 
 /// How a process ended.

@@ -54,7 +54,7 @@ row! {
         region_bytes: u64,
         /// The next free extent, in units of 64 KiB.
         next_extent: u64,
-        /// Children that came by fork and were not followed.
+        /// Children of the process that were not followed.
         unfollowed_children: u64,
         /// Events that had no thread row to be counted in.
         unthreaded_attempts: u64,
@@ -62,8 +62,11 @@ row! {
         unthreaded_misses: [u64; MissCause::COUNT],
         /// Rows handed out, by table.
         rows: [u32; TABLES],
+        /// Executions of another image in the place of this one that have begun and did not fail: 0 as long as the
+        /// process is this image.
+        replacements: u64,
         /// Reserved, zero; puts what follows on cache lines of its own.
-        reserved: [u64; 7],
+        reserved: [u64; 6],
         /// The coarse clock that birth times are taken from, written from outside. See [`crate::record::Birth`].
         tick: u32,
         /// Raised each time that the live bytes are about to fall from above the old maximum.

@@ -4,6 +4,7 @@
 //! Errors are the kernel's numbers, positive.
 
 use crate::arch::syscall;
+use core::ffi::{CStr, c_char};
 use libc::{
     SYS_clock_gettime, SYS_close, SYS_connect, SYS_ftruncate, SYS_getpid, SYS_gettid, SYS_madvise,
     SYS_memfd_create, SYS_mmap, SYS_mremap, SYS_munmap, SYS_openat, SYS_read, SYS_sched_yield,
@@ -100,7 +101,7 @@ pub unsafe fn advise(address: *mut u8, bytes: usize, advice: i32) -> bool {
 }
 
 /// A sparse file of `bytes` in memory, closed on exec.
-pub fn memory_file(name: &core::ffi::CStr, bytes: u64) -> Result<i32, Errno> {
+pub fn memory_file(name: &CStr, bytes: u64) -> Result<i32, Errno> {
     // SAFETY: the name is a C string.
     let fd = unsafe {
         call(SYS_memfd_create, [name.as_ptr() as usize, libc::MFD_CLOEXEC as usize, 0, 0, 0, 0])
@@ -140,11 +141,71 @@ pub fn close(fd: i32) {
 }
 
 /// Opens a file for reading, closed on exec.
-pub fn open(path: &core::ffi::CStr) -> Result<i32, Errno> {
+pub fn open(path: &CStr) -> Result<i32, Errno> {
     let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
     // SAFETY: the path is a C string.
     unsafe { call(SYS_openat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags, 0, 0, 0]) }
         .map(|fd| fd as i32)
+}
+
+/// Opens the file that an execution of `path`, seen from the folder `folder`, would read; closed on exec. Never waits,
+/// whatever kind of file it is. `follow`: where a link leads rather than the link.
+///
+/// The kernel looks at the pointer: a bad one is an error like others.
+pub fn open_program(folder: i32, path: *const c_char, follow: bool) -> Result<i32, Errno> {
+    let links = if follow { 0 } else { libc::O_NOFOLLOW };
+    let flags =
+        (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | links) as usize;
+    // SAFETY: the kernel only reads the path, and checks where it lies.
+    unsafe { call(SYS_openat, [folder as usize, path as usize, flags, 0, 0, 0]) }
+        .map(|fd| fd as i32)
+}
+
+/// Reads up to `buffer.len()` bytes from `offset` on; the descriptor's own position stays.
+pub fn read_at(fd: i32, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    let (at, length) = (buffer.as_mut_ptr() as usize, buffer.len());
+    // SAFETY: the kernel writes at most the buffer's length into it.
+    unsafe { call(libc::SYS_pread64, [fd as usize, at, length, offset as usize, 0, 0]) }
+}
+
+/// What an open file is.
+pub fn status(fd: i32) -> Result<libc::stat, Errno> {
+    // SAFETY: all-zero bytes are a valid stat.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: the kernel fills `status`.
+    unsafe { call(libc::SYS_fstat, [fd as usize, &raw mut status as usize, 0, 0, 0, 0]) }
+        .map(|_| status)
+}
+
+/// Whether the file gives capabilities to those who execute it.
+pub fn has_capabilities(fd: i32) -> bool {
+    let name = c"security.capability".as_ptr() as usize;
+    // SAFETY: asked for its size only, the kernel writes nothing.
+    unsafe { call(libc::SYS_fgetxattr, [fd as usize, name, 0, 0, 0, 0]) }.is_ok_and(|size| size > 0)
+}
+
+/// Whether the file can be executed by the process's real user.
+pub fn is_executable(path: &CStr) -> bool {
+    let (at, path) = (libc::AT_FDCWD as usize, path.as_ptr() as usize);
+    // SAFETY: the path is a C string.
+    unsafe { call(libc::SYS_faccessat, [at, path, libc::X_OK as usize, 0, 0, 0]) }.is_ok()
+}
+
+/// The real user and group, if the process acts as they and not as others.
+pub fn own_user_and_group() -> Option<(u32, u32)> {
+    let id = |number| {
+        // SAFETY: no arguments.
+        unsafe { syscall(number, [0; 6]) as u32 }
+    };
+    let (user, group) = (id(libc::SYS_getuid), id(libc::SYS_getgid));
+    (user == id(libc::SYS_geteuid) && group == id(libc::SYS_getegid)).then_some((user, group))
+}
+
+/// Whether a filter restricts the system calls of this thread.
+pub fn is_confined() -> bool {
+    // SAFETY: plain numbers.
+    let mode = unsafe { call(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0]) };
+    mode != Ok(0)
 }
 
 /// Reads up to `buffer.len()` bytes.
@@ -186,7 +247,7 @@ pub fn connect_abstract(name: &[u8]) -> Result<i32, Errno> {
     let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
     let path = address.sun_path.get_mut(1..1 + name.len()).ok_or(libc::ENAMETOOLONG)?;
     for (to, from) in path.iter_mut().zip(name) {
-        *to = *from as libc::c_char;
+        *to = *from as c_char;
     }
     let length = core::mem::offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
@@ -325,7 +386,7 @@ fn mapping_in_text(fd: i32, address: usize) -> Option<(usize, usize)> {
 }
 
 /// Reads where a symbolic link leads; returns how much of the buffer it filled.
-pub fn read_link(path: &core::ffi::CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+pub fn read_link(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     let (at, path) = (libc::AT_FDCWD as usize, path.as_ptr() as usize);
     // SAFETY: the path is a C string, and the kernel writes at most the buffer's length into it.
     unsafe {

@@ -112,6 +112,7 @@ fn run(header: &HeaderRow, end: End, command: &[u8], exe: &[u8]) -> Run {
         interval_bytes: header.interval_bytes,
         memscope_version: env!("CARGO_PKG_VERSION").into(),
         unfollowed_children: header.unfollowed_children,
+        replaced: header.replacements != 0,
     }
 }
 

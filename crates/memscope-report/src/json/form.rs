@@ -88,6 +88,7 @@ struct RunForm<'p> {
     interval_bytes: u64,
     memscope_version: &'p str,
     unfollowed_children: u64,
+    replaced: bool,
 }
 
 impl<'p> RunForm<'p> {
@@ -114,6 +115,7 @@ impl<'p> RunForm<'p> {
             interval_bytes: run.interval_bytes,
             memscope_version: &run.memscope_version,
             unfollowed_children: run.unfollowed_children,
+            replaced: run.replaced,
         }
     }
 }

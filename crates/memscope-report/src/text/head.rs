@@ -196,7 +196,7 @@ fn facts(profile: &Profile) -> Vec<String> {
     }
     if run.unfollowed_children > 0 {
         facts.push(format!(
-            "{} made by fork, not followed.",
+            "{}, not followed.",
             if run.unfollowed_children == 1 {
                 "1 child process".to_owned()
             } else {
