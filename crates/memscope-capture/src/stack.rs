@@ -406,8 +406,15 @@ impl Walker {
                     None => return End::Full,
                 },
             };
-            if *count == self.capacity && self.grow(arena).is_none() {
-                return End::Truncated;
+            if *count == self.capacity {
+                // SAFETY: both are of the frames' memory.
+                let place = unsafe { cached.offset_from(self.frames) };
+                if self.grow(arena).is_none() {
+                    return End::Truncated;
+                }
+                // The frames have moved.
+                // SAFETY: the place is that of the same frame, or of the sentinel.
+                cached = unsafe { self.frames.offset(place) };
             }
             // SAFETY: `count` is below the capacity.
             unsafe { self.fresh.add(*count).write(Fresh { sp, pc, rbp, found }) };

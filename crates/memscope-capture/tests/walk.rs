@@ -283,6 +283,24 @@ fn recursion_far_beyond_the_first_room_is_walked_whole() {
     machine.allocate(1);
 }
 
+/// The room for frames grows, and so moves, while the walk looks for the cached frame to join.
+#[test]
+fn a_cached_frame_is_joined_though_the_room_grew_on_the_way() {
+    for fresh in [63, 64, 65, 1000, 4000] {
+        let mut machine = Machine::new(11);
+        for _ in 0..40 {
+            machine.call(2, 0);
+        }
+        machine.allocate(0);
+        for _ in 0..fresh {
+            machine.call(0, 1);
+        }
+        machine.allocate(1);
+        machine.leave(fresh);
+        machine.allocate(0);
+    }
+}
+
 /// A stack outside the bounds is walked plainly; nothing of it is taken over by the next walk.
 #[test]
 fn a_foreign_stack_is_not_taken_over() {
