@@ -2,13 +2,19 @@
 //!
 //! Loaded by LD_PRELOAD under `memscope run`. Each hooked symbol is a stub of two instructions (see [`stub`]) that
 //! hands its arguments and the state at entry to the bodies in `memscope-capture`. What is hooked stands in one table,
-//! in [`stub`]; the allocator behind is found in [`host`]; [`start`] makes the region and hands it to the supervisor.
+//! in [`stub`]; the allocator behind is found in [`host`]; [`start`] makes the region and hands it to the supervisor;
+//! [`exec`] sees to it that an image that the program executes in its place is recorded too.
 //!
 //! no_std, no unwinding, no allocation, nothing but libc: it runs before everything else in the program.
 #![no_std]
 #![no_builtins]
 
+mod behind;
+mod environment;
+mod exec;
 mod host;
+mod image;
+mod mapping;
 mod start;
 mod stub;
 

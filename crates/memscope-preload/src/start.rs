@@ -1,13 +1,14 @@
 //! The start: at the first event, or in the constructor, the region is made and handed to the supervisor; in the
-//! constructor the program's environment is made what it would be without us.
+//! constructor the program's environment is made what it would be without us (see [`crate::environment`]).
 //!
 //! The first event may come before any constructor, and before the C library's `environ` is set. The kernel put the
 //! environment on the stack before it started the loader, and the loader says where: that is read.
 
-use crate::host;
+use crate::environment::{self, Entries, variable};
+use crate::{exec, host};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use memscope_capture::process::{PROCESS, Start};
-use memscope_region::hello::{Hello, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE};
+use memscope_region::hello::{Hello, SOCKET_VARIABLE};
 use memscope_region::table::{REGION_BYTES, Table};
 use memscope_region::{header, sys};
 
@@ -35,8 +36,9 @@ pub(crate) fn start() {
 fn make_region() -> Option<()> {
     let granule_shift = host::resolve();
     // SAFETY: the kernel laid out the environment above argv, which ends with a null.
-    let environment = unsafe { STACK_END.add(*STACK_END.cast::<usize>() + 2) };
-    let name = variable(environment, SOCKET_VARIABLE)?.to_bytes();
+    let environment: Entries = unsafe { STACK_END.add(*STACK_END.cast::<usize>() + 2) };
+    // SAFETY: an environment, which lives as long as the process.
+    let name = unsafe { variable(environment, SOCKET_VARIABLE) }?.to_bytes();
     if name.len() > NAME_BYTES || sys::file_limit() < REGION_BYTES {
         return None;
     }
@@ -66,7 +68,10 @@ fn make_region() -> Option<()> {
         sent.ok()
     })();
     sys::close(socket);
-    sent
+    sent?;
+    // SAFETY: the program has not begun, and this is done once.
+    unsafe { exec::keep(environment) };
+    Some(())
 }
 
 /// Reads a file from its start; returns how much of the buffer it filled.
@@ -83,57 +88,6 @@ fn read_whole(path: &CStr, buffer: &mut [u8]) -> usize {
     length
 }
 
-/// The entry's value if it is of the variable `name`.
-fn value<'a>(entry: *const c_char, name: &str) -> Option<&'a CStr> {
-    // SAFETY: entries of an environment are C strings that live as long as the process, as far as we are concerned.
-    let bytes = unsafe { CStr::from_ptr(entry) }.to_bytes_with_nul();
-    let rest = bytes.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-    CStr::from_bytes_with_nul(rest).ok()
-}
-
-fn variable<'a>(mut environment: *const *const c_char, name: &str) -> Option<&'a CStr> {
-    // SAFETY: the array ends with a null.
-    unsafe {
-        while !(*environment).is_null() {
-            if let Some(value) = value(*environment, name) {
-                return Some(value);
-            }
-            environment = environment.add(1);
-        }
-    }
-    None
-}
-
-/// Makes the environment what the user gave: our variables go, LD_PRELOAD becomes the user's own or goes.
-///
-/// # Safety
-/// `environment` is the process's, nobody else uses it yet.
-unsafe fn restore_environment(environment: *mut *mut c_char) {
-    let user = variable(environment.cast_const().cast(), USER_PRELOAD_VARIABLE);
-    let (mut from, mut to) = (environment, environment);
-    // SAFETY: both go along the array, which ends with a null; `to` is never beyond `from`.
-    unsafe {
-        while !(*from).is_null() {
-            let entry = *from;
-            from = from.add(1);
-            if CStr::from_ptr(entry).to_bytes().starts_with(b"MEMSCOPE_") {
-                continue;
-            }
-            if let Some(preload) = value(entry, "LD_PRELOAD") {
-                let Some(user) = user.map(CStr::to_bytes_with_nul) else { continue };
-                // Ours stands before the user's, so theirs fits where both were.
-                if user.len() <= preload.to_bytes_with_nul().len() {
-                    let place = entry.add("LD_PRELOAD=".len());
-                    core::ptr::copy(user.as_ptr().cast(), place, user.len());
-                }
-            }
-            *to = entry;
-            to = to.add(1);
-        }
-        *to = core::ptr::null_mut();
-    }
-}
-
 /// The constructor: the loader passes the arguments and the environment.
 unsafe extern "C" fn construct(
     _argc: c_int,
@@ -141,8 +95,9 @@ unsafe extern "C" fn construct(
     environment: *mut *mut c_char,
 ) {
     start();
+    exec::resolve();
     // SAFETY: constructors run before main, on the only thread.
-    unsafe { restore_environment(environment) };
+    unsafe { environment::restore(environment) };
 }
 
 #[used]

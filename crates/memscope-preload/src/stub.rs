@@ -3,7 +3,8 @@
 //! A stub notes the state at entry (rsp, and rbp, which is still the caller's) behind the C arguments and jumps to
 //! its body, so that the walk begins at the caller: no frame of ours is ever on it.
 
-use crate::host::{self, Behind, Next};
+use crate::behind::behind;
+use crate::host::{self, Behind};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
 use memscope_capture::arch::Entry;
@@ -70,24 +71,6 @@ unsafe extern "C" fn reallocarray_body(
 
 /// The error number of a function that does not exist here (EINVAL, as for a bad alignment).
 const EINVAL: c_int = 22;
-
-/// Calls a function of the allocator behind, of the type that is wanted; `missing` if there is none.
-macro_rules! behind {
-    ($next:expr, fn($($type:ty),*) -> $result:ty, ($($argument:expr),*), $missing:expr) => {{
-        let next: &Next = &$next;
-        let function = next.get();
-        if function.is_null() {
-            $missing
-        } else {
-            // SAFETY: a function of this name has this type.
-            unsafe {
-                core::mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) -> $result>(function)(
-                    $($argument),*
-                )
-            }
-        }
-    }};
-}
 
 unsafe extern "C" fn posix_memalign_body(
     place: *mut RawBlock,
