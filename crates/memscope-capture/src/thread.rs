@@ -56,8 +56,11 @@ pub struct Guard {
     thread: &'static ThreadState,
 }
 
-/// The thread-local word of a thread that could not be given a state.
-const NOWHERE: usize = 1;
+/// The thread-local word of a thread that is being given a state.
+const REGISTERING: usize = 1;
+
+/// The thread-local word of a thread that could not be given a state. The words above are addresses of states.
+const NOWHERE: usize = 2;
 
 /// Looks at the thread's name so often, at new stacks: a thread names itself soon after it starts.
 const NAME_LOOKS: u32 = 32;
@@ -102,9 +105,17 @@ impl Guard {
             }
             _ => return None,
         }
-        if arch::thread_word() == NOWHERE {
-            PROCESS.note_unthreaded_miss(MissCause::Threads);
-            return None;
+        match arch::thread_word() {
+            NOWHERE => {
+                PROCESS.note_unthreaded_miss(MissCause::Threads);
+                return None;
+            }
+            // A signal handler that interrupted the registering: a second state for one thread would be one too many.
+            REGISTERING => {
+                PROCESS.note_unthreaded_miss(MissCause::Reentered);
+                return None;
+            }
+            _ => arch::set_thread_word(REGISTERING),
         }
         match register(&PROCESS) {
             Ok(thread) => {
