@@ -10,9 +10,9 @@
 //! composition are exact.
 
 use crate::arch::Entry;
+use crate::frame::Taken;
 use crate::process::{PROCESS, birth};
 use crate::site::Sites;
-use crate::stack::Taken;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::record::Record;

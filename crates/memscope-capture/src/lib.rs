@@ -24,6 +24,7 @@ pub mod arch;
 pub mod arena;
 pub mod cfi;
 pub mod event;
+pub mod frame;
 pub mod hooks;
 pub mod module;
 pub mod process;

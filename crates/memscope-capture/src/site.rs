@@ -5,8 +5,9 @@
 //! thread takes a counter row for the site. A free finds the row by the site that the block's record names.
 
 use crate::arena::Arena;
+use crate::frame::{CachedFrame, Taken};
 use crate::process::Process;
-use crate::stack::{CachedFrame, Taken, Walker};
+use crate::stack::Walker;
 use crate::trie::{self, Keyed, mix};
 use core::sync::atomic::Ordering;
 use memscope_region::row::{CounterCells, Fill};

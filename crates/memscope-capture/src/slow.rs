@@ -4,8 +4,8 @@
 
 use crate::arch::{Entry, RIP, RSP, Registers};
 use crate::cfi::{self, Memory, Step};
+use crate::frame::Bounds;
 use crate::module;
-use crate::stack::Bounds;
 
 /// Frames of our own that may lie between here and the hook's entry.
 const OWN_FRAMES: usize = 64;

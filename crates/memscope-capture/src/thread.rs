@@ -6,9 +6,10 @@
 
 use crate::arch;
 use crate::arena::Arena;
+use crate::frame::Bounds;
 use crate::process::{PROCESS, Process, Shadow};
 use crate::site::Sites;
-use crate::stack::{Bounds, Walker};
+use crate::stack::Walker;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};

@@ -7,9 +7,10 @@
 
 use memscope_capture::arch::Entry;
 use memscope_capture::arena::Arena;
+use memscope_capture::frame::{Bounds, Taken};
 use memscope_capture::process::{PROCESS, Start};
 use memscope_capture::rule::{Found, Rule, Shape};
-use memscope_capture::stack::{Bounds, Taken, Walker};
+use memscope_capture::stack::Walker;
 use memscope_region::sys;
 use memscope_region::table::REGION_BYTES;
 use std::sync::Once;
