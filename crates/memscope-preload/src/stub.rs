@@ -20,9 +20,12 @@ macro_rules! hook {
             #[unsafe(no_mangle)]
             unsafe extern "C" fn $name() {
                 naked_asm!(
+                    // A signal may come in between; what it interrupted can be unwound.
+                    ".cfi_startproc",
                     concat!("mov ", $sp, ", rsp"),
                     concat!("mov ", $rbp, ", rbp"),
                     "jmp {body}",
+                    ".cfi_endproc",
                     body = sym $body,
                 )
             }
