@@ -23,6 +23,9 @@ const CALLS: usize = 1000;
 /// Iterations in a sample where threads run at once: they start a sample together, and it must be long beside that.
 const SAMPLE: u32 = 1000;
 
+/// The same where two threads are to meet on one cache line for most of the time.
+const LONG_SAMPLE: u32 = 10_000;
+
 /// What both crates can do.
 trait Stats: Default + Send + Sync + 'static {
     fn attempt(&self);
@@ -192,13 +195,13 @@ mod one_thread {
 mod two_threads {
     use super::*;
 
-    #[divan::bench(types = [New, Old], threads = 2, sample_size = SAMPLE)]
+    #[divan::bench(types = [New, Old], threads = 2, sample_size = LONG_SAMPLE, sample_count = 20)]
     fn pair_on_one_instance<T: Stats>(bencher: Bencher<'_, '_>) {
         let stats = Apart(T::default());
         bencher.counter(ItemsCount::new(CALLS)).bench(|| pairs(black_box(&stats.0)));
     }
 
-    #[divan::bench(types = [New, Old], threads = 2, sample_size = SAMPLE)]
+    #[divan::bench(types = [New, Old], threads = 2, sample_size = LONG_SAMPLE, sample_count = 20)]
     fn pair_on_two_instances<T: Stats>(bencher: Bencher<'_, '_>) {
         bencher.counter(ItemsCount::new(CALLS)).bench(|| T::mine(|stats| pairs(black_box(stats))));
     }
