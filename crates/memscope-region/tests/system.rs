@@ -76,7 +76,7 @@ fn who_we_are_is_what_the_standard_library_says() {
 #[test]
 fn a_memory_file_is_as_long_as_asked_for_and_holds_what_is_mapped() {
     let fd = sys::memory_file(c"file", 1 << 30).expect("a memory file");
-    let place = sys::map_file(fd, 2 * PAGE_BYTES).expect("memory");
+    let place = sys::map_file(fd, 0, 2 * PAGE_BYTES).expect("memory");
     sys::close(fd);
     // SAFETY: the second page is a live shared mapping.
     let again = unsafe { sys::map_from_seed(place.wrapping_add(PAGE_BYTES), 5 * PAGE_BYTES) };
