@@ -4,7 +4,7 @@
 //! address comes here once for its rule, and again only if its frame needs more than rsp and rbp.
 
 use crate::arch::{RBP, REGISTERS, RIP, RSP, Registers};
-use crate::module::Object;
+use crate::object::Object;
 use crate::rule::{Rule, Shape};
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, Expression, FrameDescriptionEntry,

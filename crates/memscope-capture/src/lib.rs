@@ -27,6 +27,7 @@ pub mod event;
 pub mod frame;
 pub mod hooks;
 pub mod module;
+pub mod object;
 pub mod process;
 pub mod rule;
 pub mod site;

@@ -1,10 +1,8 @@
-//! Mapped objects: which one covers an address, its unwind table, its row in the region.
-//!
-//! The loader is asked through `_dl_find_object` (glibc 2.35), which takes no lock. An object gets its row when an
-//! address in it is first met; one that was unloaded and loaded again gets another.
+//! The rows of mapped objects in the region. An object gets its row when an address in it is first met; one that was
+//! unloaded and loaded again gets another.
 
+use crate::object::{self, Object};
 use crate::process::Process;
-use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::Table;
 use memscope_region::row::Fill;
@@ -19,91 +17,6 @@ const GONE: u64 = 1;
 #[derive(Debug)]
 pub struct Modules {
     starts: [AtomicU64; MODULES],
-}
-
-/// An object as the loader knows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Object {
-    /// First mapped address.
-    pub start: usize,
-    /// One past the last.
-    pub end: usize,
-    /// Its `.eh_frame_hdr` in memory, 0 if it has none.
-    pub unwind_header: usize,
-    link_map: *const LinkMap,
-}
-
-#[repr(C)]
-struct LinkMap {
-    bias: usize,
-    name: *const c_char,
-}
-
-#[repr(C)]
-struct DlFindObject {
-    flags: u64,
-    start: *mut c_void,
-    end: *mut c_void,
-    link_map: *const LinkMap,
-    unwind_header: *mut c_void,
-    reserved: [u64; 7],
-}
-
-unsafe extern "C" {
-    fn _dl_find_object(address: *mut c_void, result: *mut DlFindObject) -> c_int;
-}
-
-/// The object that covers `address`.
-pub fn find(address: usize) -> Option<Object> {
-    let mut found = core::mem::MaybeUninit::<DlFindObject>::zeroed();
-    // SAFETY: the call fills `found` or returns non-zero; it may be made from anywhere (it is meant for unwinders).
-    if unsafe { _dl_find_object(address as *mut c_void, found.as_mut_ptr()) } != 0 {
-        return None;
-    }
-    // SAFETY: all-zero bytes are valid, and the call filled it.
-    let found = unsafe { found.assume_init() };
-    Some(Object {
-        start: found.start as usize,
-        end: found.end as usize,
-        unwind_header: found.unwind_header as usize,
-        link_map: found.link_map,
-    })
-}
-
-impl Object {
-    /// What must be added to an address in the file's own terms.
-    pub fn bias(&self) -> usize {
-        // SAFETY: the loader keeps a module's link map for as long as the module is mapped.
-        if self.link_map.is_null() { 0 } else { unsafe { (*self.link_map).bias } }
-    }
-
-    /// `bytes` of its memory. The headers lie in its first segment, which is readable.
-    fn memory(&self, at: usize, bytes: usize) -> Option<&[u8]> {
-        let inside = at >= self.start && at.checked_add(bytes)? <= self.end;
-        // SAFETY: the range was checked to lie in the object.
-        inside.then(|| unsafe { core::slice::from_raw_parts(at as *const u8, bytes) })
-    }
-
-    fn word(&self, at: usize) -> Option<u64> {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(self.memory(at, 8)?);
-        Some(u64::from_ne_bytes(bytes))
-    }
-
-    fn half(&self, at: usize) -> Option<u32> {
-        Some(self.word(at)? as u32)
-    }
-
-    /// Whether the object's ELF header can be read where it begins.
-    fn has_header(&self) -> bool {
-        self.memory(self.start, 64).is_some_and(|header| header[..4] == *b"\x7fELF")
-    }
-
-    /// The address at which the kernel or the loader enters it.
-    pub fn entry(&self) -> Option<usize> {
-        let entry = self.has_header().then(|| self.word(self.start + 24)).flatten()?;
-        (entry != 0).then(|| self.bias().wrapping_add(entry as usize))
-    }
 }
 
 impl Modules {
@@ -145,7 +58,7 @@ impl Modules {
             };
             // ORDERING: acquire, the row's other fields are complete once its marker is there.
             let end = cells.end.load(Ordering::Acquire);
-            let still = find(start as usize);
+            let still = object::find(start as usize);
             if end == 0
                 || still.is_some_and(|object| {
                     object.start as u64 == start && same_name(process, row, &object)
@@ -165,7 +78,7 @@ impl Modules {
 fn same_name(process: &Process, row: usize, object: &Object) -> bool {
     let Some(writer) = process.writer() else { return false };
     let Some(cells) = writer.module(row as u32) else { return false };
-    let name = name_of(object);
+    let name = object.name();
     // ORDERING: relaxed; the caller loaded the marker with acquire.
     let (path_row, bytes) =
         (cells.path_row.load(Ordering::Relaxed), cells.path_bytes.load(Ordering::Relaxed));
@@ -179,17 +92,6 @@ fn same_name(process: &Process, row: usize, object: &Object) -> bool {
             .is_some_and(|text| unsafe { core::slice::from_raw_parts(text, name.len()) } == name)
 }
 
-fn name_of(object: &Object) -> &[u8] {
-    if object.link_map.is_null() {
-        return &[];
-    }
-    // SAFETY: the loader keeps a module's link map and name for as long as the module is mapped.
-    unsafe {
-        let name = (*object.link_map).name;
-        if name.is_null() { &[] } else { CStr::from_ptr(name).to_bytes() }
-    }
-}
-
 fn write_row(process: &Process, row: u32, object: &Object) {
     let Some(writer) = process.writer() else { return };
     // Rows are numbered by `Modules::starts`; the table's own count follows.
@@ -201,12 +103,12 @@ fn write_row(process: &Process, row: u32, object: &Object) {
     // ORDERING: relaxed; a bound for readers, who skip rows without a marker.
     writer.header().rows[Table::Modules as usize].fetch_max(row + 1, Ordering::Relaxed);
     let Some(cells) = writer.module(row) else { return };
-    let name = name_of(object);
+    let name = object.name();
     if let Some(text) = writer.claim_text(name) {
         cells.path_row.fill(text);
         cells.path_bytes.fill(name.len() as u32);
     }
-    cells.bias.fill(object.bias() as u64);
+    cells.bias.fill(object.bias as u64);
     let mut id = [0u8; 32];
     let bytes = build_id(object, &mut id);
     cells.build_id_bytes.fill(bytes as u32);
@@ -235,7 +137,7 @@ fn build_id(object: &Object, id: &mut [u8; 32]) -> usize {
             if object.half(header)? != NOTE {
                 continue;
             }
-            let mut at = object.bias() + object.word(header + 16)? as usize;
+            let mut at = object.bias + object.word(header + 16)? as usize;
             let end = at + object.word(header + 40)? as usize;
             while at + 12 <= end {
                 let name = object.half(at)? as usize;

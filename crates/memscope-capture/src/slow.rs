@@ -5,7 +5,7 @@
 use crate::arch::{Entry, RIP, RSP, Registers};
 use crate::cfi::{self, Memory, Step};
 use crate::frame::Bounds;
-use crate::module;
+use crate::object;
 
 /// Frames of our own that may lie between here and the hook's entry.
 const OWN_FRAMES: usize = 64;
@@ -90,7 +90,7 @@ impl Walk {
     fn step(&mut self) -> Option<bool> {
         let pc = self.registers.value[RIP as usize];
         let address = if self.interrupted { pc } else { pc.wrapping_sub(1) };
-        let object = module::find(address)?;
+        let object = object::find(address)?;
         match cfi::step(&object, address, &self.registers, &self.memory)? {
             Step::End => Some(true),
             Step::Caller(caller, interrupted) => {

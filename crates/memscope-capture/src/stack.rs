@@ -23,7 +23,7 @@ use crate::frame::{Bounds, CHECKS_PER_FRAME, CachedFrame, Check, Fresh, SENTINEL
 use crate::process::Process;
 use crate::rule::{Found, Rule, RuleView, Shape};
 use crate::trie::mix;
-use crate::{cfi, module, site, slow};
+use crate::{cfi, object, site, slow};
 use core::sync::atomic::Ordering;
 
 /// Frames that there is room for at first.
@@ -452,7 +452,7 @@ impl Walker {
         if let Some(found) = unsafe { self.rules.find(pc) } {
             return Some(found);
         }
-        let Some(object) = module::find(pc.wrapping_sub(1)) else {
+        let Some(object) = object::find(pc.wrapping_sub(1)) else {
             // Code that no module covers may be gone or another's tomorrow: its rule is not kept.
             let address = site::address(process, pc, 0, false)?;
             return Some(Found { rule: Rule::plain(Shape::Unknown), address });
@@ -501,7 +501,7 @@ impl Walker {
                         break;
                     }
                     let address = if interrupted {
-                        let module = module::find(pc)
+                        let module = object::find(pc)
                             .and_then(|object| Some(process.modules()?.row_of(process, &object)));
                         site::address(process, pc, module.unwrap_or(0), true)
                     } else {
