@@ -60,6 +60,14 @@ impl Contender {
         }
     }
 
+    /// In how many rounds it takes part: who takes fifty times as long, in a few.
+    pub(crate) fn most_rounds(self) -> u32 {
+        match self {
+            Self::Dhat | Self::JemallocEvery => 2,
+            _ => u32::MAX,
+        }
+    }
+
     /// Whether the program must be linked for it.
     pub(crate) fn is_linked(self) -> bool {
         self.program_name() != "bare"

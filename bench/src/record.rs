@@ -60,7 +60,12 @@ impl Record {
             self.load_at_end
         )?;
         text.push_str(METHOD);
-        writeln!(text, "{} rounds. Every figure: median (least–greatest).\n", self.rounds)?;
+        writeln!(
+            text,
+            "{} rounds, of which dhat-rs and jemalloc for every allocation took part in 2 at most. Every figure: median \
+             (least–greatest).\n",
+            self.rounds
+        )?;
         if !self.cases.is_empty() {
             self.write_overview(text)?;
         }

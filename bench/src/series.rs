@@ -37,7 +37,7 @@ pub(crate) struct Standing {
     pub(crate) contender: Contender,
     /// Who it is compared with.
     pub(crate) base: Contender,
-    /// Every run, in the order of the rounds.
+    /// Every run, in the order of the rounds, from the first on.
     pub(crate) costs: Vec<Cost>,
     /// CPU time in seconds.
     pub(crate) cpu_s: Spread,
@@ -89,6 +89,9 @@ pub(crate) fn measure(
         eprintln!("{}: round {} of {rounds}", case.name, round + 1);
         for turn in 0..contenders.len() {
             let one = if round % 2 == 0 { turn } else { contenders.len() - 1 - turn };
+            if round >= contenders[one].most_rounds() {
+                continue;
+            }
             costs[one].push(supervisor.run(contenders[one], case, programs)?.0);
         }
     }

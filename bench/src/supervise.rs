@@ -25,7 +25,8 @@ use wait4::Wait4;
 pub(crate) struct Cost {
     /// User and system time, of the process and of children that it waited for.
     pub(crate) cpu_ns: u64,
-    /// Largest resident set.
+    /// Largest resident set, as the program says itself if it is one of ours; else as wait4 reports it, which is no
+    /// less than this process's own.
     pub(crate) rss_bytes: u64,
 }
 
@@ -100,9 +101,10 @@ impl Supervisor {
         if contender == Contender::Memscope && region.is_none() {
             return Err(format!("{what} sent no region"));
         }
+        let said = String::from_utf8_lossy(&said);
         let cost = Cost {
             cpu_ns: (used.rusage.utime + used.rusage.stime).as_nanos() as u64,
-            rss_bytes: used.rusage.maxrss,
+            rss_bytes: own_words(&said).unwrap_or(used.rusage.maxrss),
         };
         Ok((cost, region))
     }
@@ -132,6 +134,12 @@ impl Supervisor {
     }
 }
 
+/// The resident set in a line `VmHWM: 12 kB`, if there is one.
+fn own_words(said: &str) -> Option<u64> {
+    let line = said.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: u64| kib << 10)
+}
+
 /// Reads what the region of a program that has ended holds.
 ///
 /// # Errors
@@ -148,4 +156,15 @@ pub(crate) fn recorded(region: File) -> Result<Recorded> {
         attempts: profile.completeness.attempts,
         successes: profile.completeness.successes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_may_say_how_large_it_was() {
+        assert_eq!(own_words("a\nVmHWM:\t    12 kB\n"), Some(12 << 10));
+        assert_eq!(own_words("VmHWM: many\n"), None);
+    }
 }

@@ -3,7 +3,7 @@
 //! A program is called with a workload's name and its arguments. Every workload does the same at every run: random
 //! choices come from a generator with a fixed seed.
 //!
-//! Deliberately absent: clocks and counts. Who runs a program measures it.
+//! Deliberately absent: clocks and counts. Who runs a program measures it, but for memory, see [`report_memory`].
 
 mod boxes;
 mod json;
@@ -20,7 +20,10 @@ pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&arguments) {
-        Some(()) => ExitCode::SUCCESS,
+        Some(()) => {
+            report_memory();
+            ExitCode::SUCCESS
+        }
         None => {
             eprintln!("no such workload, or not its arguments: {arguments:?}");
             ExitCode::from(2)
@@ -43,6 +46,15 @@ fn run(arguments: &[&str]) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
+
+/// Says on stderr how large the resident set was at most, in the kernel's words. What wait4 reports is no less than
+/// what the parent had.
+fn report_memory() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(line) = status.lines().find(|line| line.starts_with("VmHWM:")) {
+        eprintln!("{line}");
+    }
 }
 
 /// Marsaglia's xorshift generator of 64 bits: a few instructions a number, so that work stays allocation.

@@ -20,7 +20,7 @@ pub(crate) fn run(rounds: u64) {
 }
 
 async fn one(number: usize) -> usize {
-    let numbers = vec![number; 10];
+    let numbers = Vec::from([number; 10]);
     task::yield_now().await;
     let name = format!("task {number}");
     task::yield_now().await;
