@@ -24,6 +24,8 @@
 //! - A reading is exact once the threads that recorded were joined.
 //! - Recording takes no lock, and allocates only the first time that a thread records in an instance.
 //!
+//! What it costs is measured by `bench/benches/tracking.rs` and recorded in `bench/record`.
+//!
 //! Deliberately absent: causes of misses and what the attempts were for. Whoever records knows.
 #![forbid(unsafe_code)]
 
