@@ -118,14 +118,15 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
     if place.load(Ordering::Relaxed) != 0 {
         free_late(guard, place, block);
     }
+    // ORDERING: relaxed; this thread stored the site.
+    let record = Record::new(counter.site.load(Ordering::Relaxed), size as u64, birth(header));
+    if record.size_is_elsewhere() && !store_size(block, size as u64) {
+        guard.miss(MissCause::Records);
+        return;
+    }
     keep_peak(header, counter);
     add(&counter.allocations, 1);
     add(&counter.allocated_bytes, size as u64);
-    // ORDERING: relaxed; this thread stored the site.
-    let record = Record::new(counter.site.load(Ordering::Relaxed), size as u64, birth(header));
-    if record.size_is_elsewhere() {
-        store_size(block, size as u64);
-    }
     place.fill(record.0);
     change_live(header, row, size as i64);
     guard.state().last_block = block;
@@ -179,12 +180,11 @@ fn size_place(block: usize) -> Option<&'static AtomicU64> {
     PROCESS.record(next).or_else(|| PROCESS.make_record(next))
 }
 
+/// Stores a large block's size; whether there was room.
 #[cold]
-fn store_size(block: usize, size: u64) {
-    if let Some(place) = size_place(block) {
-        // ORDERING: relaxed; it belongs to the block's owner.
-        place.store(size, Ordering::Relaxed);
-    }
+fn store_size(block: usize, size: u64) -> bool {
+    // ORDERING: relaxed; it belongs to the block's owner.
+    size_place(block).map(|place| place.store(size, Ordering::Relaxed)).is_some()
 }
 
 /// Takes a large block's size out of the record after its own, and clears it.

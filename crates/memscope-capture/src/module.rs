@@ -5,7 +5,7 @@ use crate::object::{self, Object};
 use crate::process::Process;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::Table;
-use memscope_region::row::Fill;
+use memscope_region::row::{Fill, ModuleCells};
 
 /// How many objects can be known at a time.
 const MODULES: usize = 4096;
@@ -27,6 +27,7 @@ impl Modules {
             // ORDERING: relaxed; the number is all that is needed here, a reader waits for the row's marker.
             match slot.load(Ordering::Relaxed) {
                 there if there == start => return row as u32 + 1,
+                GONE if self.came_back(process, row, object) => return row as u32 + 1,
                 0 => {}
                 _ => continue,
             }
@@ -40,6 +41,28 @@ impl Modules {
             }
         }
         0
+    }
+
+    /// Whether the row is of this very object, unloaded since and loaded again at the same place; then it is opened
+    /// again, so that a program that loads and unloads for ever does not use up the rows.
+    fn came_back(&self, process: &Process, row: usize, object: &Object) -> bool {
+        let Some(cells) = process.writer().and_then(|writer| writer.module(row as u32)) else {
+            return false;
+        };
+        let (start, end) = (object.start as u64, object.end as u64);
+        // ORDERING: acquire on the marker, then relaxed, as in `sweep`.
+        let same_place = cells.end.load(Ordering::Acquire) == end
+            && cells.start.load(Ordering::Relaxed) == start;
+        if !same_place || !same_name(process, row, object) || !same_build(cells, object) {
+            return false;
+        }
+        // ORDERING: relaxed; see `row_of`.
+        let opened =
+            self.starts[row].compare_exchange(GONE, start, Ordering::Relaxed, Ordering::Relaxed);
+        if opened.is_ok() {
+            cells.unloaded.fill(0);
+        }
+        opened.is_ok() || opened == Err(start)
     }
 
     /// Marks as unloaded every module that the loader no longer knows, and tells `gone` its range of addresses.
@@ -92,6 +115,28 @@ fn same_name(process: &Process, row: usize, object: &Object) -> bool {
             .is_some_and(|text| unsafe { core::slice::from_raw_parts(text, name.len()) } == name)
 }
 
+/// Whether the row's build id is the object's: the file may have been built anew since.
+fn same_build(cells: &ModuleCells, object: &Object) -> bool {
+    let (words, bytes) = build_id_words(object);
+    // ORDERING: relaxed; the caller loaded the marker with acquire.
+    let same_words = || {
+        cells.build_id.iter().zip(words).all(|(cell, word)| cell.load(Ordering::Relaxed) == word)
+    };
+    bytes != 0 && cells.build_id_bytes.load(Ordering::Relaxed) == bytes && same_words()
+}
+
+/// The object's build id as a row holds it, and its length.
+fn build_id_words(object: &Object) -> ([u64; 4], u32) {
+    let mut id = [0u8; 32];
+    let bytes = build_id(object, &mut id);
+    let word = |at: usize| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&id[at * 8..at * 8 + 8]);
+        u64::from_ne_bytes(bytes)
+    };
+    (core::array::from_fn(word), bytes as u32)
+}
+
 fn write_row(process: &Process, row: u32, object: &Object) {
     let Some(writer) = process.writer() else { return };
     // Rows are numbered by `Modules::starts`; the table's own count follows.
@@ -109,13 +154,10 @@ fn write_row(process: &Process, row: u32, object: &Object) {
         cells.path_bytes.fill(name.len() as u32);
     }
     cells.bias.fill(object.bias as u64);
-    let mut id = [0u8; 32];
-    let bytes = build_id(object, &mut id);
-    cells.build_id_bytes.fill(bytes as u32);
-    for (cell, word) in cells.build_id.iter().zip(id.chunks_exact(8)) {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(word);
-        cell.fill(u64::from_ne_bytes(bytes));
+    let (words, bytes) = build_id_words(object);
+    cells.build_id_bytes.fill(bytes);
+    for (cell, word) in cells.build_id.iter().zip(words) {
+        cell.fill(word);
     }
     cells.birth.fill(process.tick());
     cells.start.fill(object.start as u64);

@@ -177,23 +177,28 @@ impl RuleTable {
         for _ in 0..slots.len() {
             let slot = &slots[at];
             // ORDERING: relaxed on the key; the value is stored with release, and a key without one is a miss.
-            let claimed =
-                slot.pc.compare_exchange(0, pc as u64, Ordering::Relaxed, Ordering::Relaxed);
-            match claimed {
-                Ok(_) => {
-                    // ORDERING: release, so that the address's row is seen by whoever sees the id.
-                    slot.value.store(value, Ordering::Release);
-                    // ORDERING: relaxed, an estimate.
-                    let used = self.used.fetch_add(1, Ordering::Relaxed) as usize;
-                    return used > slots.len() / 8 * 5;
-                }
-                Err(there) if there == pc as u64 => {
-                    // ORDERING: as above. Both writers store the same, or a later module's.
-                    slot.value.store(value, Ordering::Release);
-                    return false;
-                }
-                Err(_) => at = (at + 1) & (slots.len() - 1),
+            let there = slot.pc.load(Ordering::Relaxed);
+            if there == pc as u64 {
+                // ORDERING: release, so that the address's row is seen by whoever sees the id. Both writers store the
+                // same, or a later module's.
+                slot.value.store(value, Ordering::Release);
+                return false;
             }
+            // ORDERING: relaxed, as above. If another thread was quicker, the next slot serves as well.
+            let free = there == 0 || there == TOMBSTONE;
+            if free
+                && slot
+                    .pc
+                    .compare_exchange(there, pc as u64, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok()
+            {
+                // ORDERING: release, as above.
+                slot.value.store(value, Ordering::Release);
+                // ORDERING: relaxed, an estimate. A tombstone was counted when it was an address.
+                let used = self.used.fetch_add(u32::from(there == 0), Ordering::Relaxed) as usize;
+                return used > slots.len() / 8 * 5;
+            }
+            at = (at + 1) & (slots.len() - 1);
         }
         true
     }
