@@ -61,11 +61,10 @@ struct Kept {
 static KEPT: AtomicPtr<Kept> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Looks up the functions behind ours. Later the dynamic linker's lock could be held: in a child of fork, or by the code
-/// that a signal interrupted.
+/// that a signal interrupted. `execveat` is not among them: an older C library has none, and the dynamic linker allocates
+/// to say so.
 pub(crate) fn resolve() {
-    for next in
-        [&EXECVE, &EXECV, &EXECVP, &EXECVPE, &FEXECVE, &EXECVEAT, &POSIX_SPAWN, &POSIX_SPAWNP]
-    {
+    for next in [&EXECVE, &EXECV, &EXECVP, &EXECVPE, &FEXECVE, &POSIX_SPAWN, &POSIX_SPAWNP] {
         next.get();
     }
 }
