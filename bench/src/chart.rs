@@ -238,6 +238,73 @@ pub(crate) fn cost(swept: &Swept) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Case;
+    use crate::series::{Spread, Standing};
+    use crate::supervise::Recorded;
+
+    /// A case in which memscope takes `memscope` times the program's time and heaptrack `heaptrack` times.
+    fn measured(name: &str, memscope: f64, heaptrack: f64) -> Measured {
+        let just = |median| Spread { median, min: median, max: median };
+        let standing = |contender: Contender, ratio: f64| Standing {
+            contender,
+            base: contender.base(),
+            costs: Vec::new(),
+            cpu_s: just(ratio),
+            cpu_ratio: just(ratio),
+            added_ns: just((ratio - 1.0) * 30.0),
+            rss_bytes: 0,
+            added_rss_bytes: 0.0,
+        };
+        Measured {
+            case: Case::of_workload(name, "", &[]),
+            recorded: Recorded {
+                allocations: 1,
+                sites: 1,
+                peak_blocks: 1,
+                attempts: 1,
+                successes: 1,
+            },
+            standings: vec![
+                standing(Contender::Bare, 1.0),
+                standing(Contender::Memscope, memscope),
+                standing(Contender::Heaptrack, heaptrack),
+            ],
+        }
+    }
+
+    /// The widths of the bars of a class.
+    fn widths(chart: &str, class: &str) -> Vec<f64> {
+        let bars = chart.lines().filter(|line| {
+            line.starts_with("<rect") && line.contains(class) && !line.contains("width=\"11\"")
+        });
+        bars.map(|bar| {
+            let (_, rest) = bar.split_once(" width=\"").expect("a bar has a width");
+            rest.split_once('"').and_then(|(width, _)| width.parse().ok()).expect("a number")
+        })
+        .collect()
+    }
+
+    #[test]
+    fn bars_are_as_long_as_the_logarithm() {
+        let chart = overhead(&[measured("a<b", 2.0, 4.0), measured("c", 1.0, 16.0)], "today");
+        let (memscope, heaptrack) = (widths(&chart, "memscope"), widths(&chart, "heaptrack"));
+        assert!((heaptrack[0] - 2.0 * memscope[0]).abs() < 0.2, "{memscope:?} {heaptrack:?}");
+        assert!((heaptrack[1] - 4.0 * memscope[0]).abs() < 0.3, "{memscope:?} {heaptrack:?}");
+        assert_eq!(memscope[1], 1.0, "a bar of no length is still seen");
+        assert!(chart.contains("a&lt;b") && chart.contains("16.0×"), "{chart}");
+        assert!(!chart.contains("dhat-rs"), "who took no part is not shown");
+    }
+
+    #[test]
+    fn a_curve_has_a_point_for_each_number() {
+        let points = [(10, 2.0), (100, 3.0), (1000, 2.5)]
+            .map(|(number, ratio)| (number, measured("a", ratio, ratio * 9.0)));
+        let swept = Swept { name: "x", title: "X", axis: "x of it", points: points.into() };
+        let chart = cost(&swept);
+        assert_eq!(chart.matches("<circle").count(), 6);
+        assert_eq!(chart.matches("<polyline").count(), 2);
+        assert!(chart.contains("x of it") && chart.contains("1,000"));
+    }
 
     #[test]
     fn an_axis_is_logarithmic_and_has_round_ticks() {
