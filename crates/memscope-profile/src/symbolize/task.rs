@@ -138,7 +138,9 @@ impl Task {
                 damage = Some(error);
             }
             let frames = &found.frames[start..];
-            found.by_debug_info += usize::from(frames.iter().any(|frame| frame.function != 0));
+            // Line tables alone know the file and line of a function that they do not name.
+            let is_known = |frame: &Frame| frame.function != 0 || frame.file != 0;
+            found.by_debug_info += usize::from(frames.iter().any(is_known));
             found.runs.push((wanted.place, start, frames.len()));
             if (number + 1) % PROGRESS_STEP == 0 {
                 advance(PROGRESS_STEP);
