@@ -72,7 +72,9 @@ fn trapping(trap: &str) -> (support::Running, Pid, tempfile::TempDir) {
         ready.display()
     );
     let memscope = memscope_run(["sh", "-c", &script]);
-    let mut command = std::process::Command::new("setsid");
+    // A shell starts what it runs in the background with the interrupt ignored, and so it may have started the tests.
+    let mut command = std::process::Command::new("env");
+    command.args(["--default-signal", "setsid"]);
     let running = start(command.arg(memscope.get_program()).args(memscope.get_args()));
     let text = wait_for("the program to be ready", || fs::read_to_string(&ready).ok());
     let pid = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
