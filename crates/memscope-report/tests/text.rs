@@ -117,6 +117,35 @@ fn as_many_sites_and_functions_as_asked_for() {
     assert!(one.contains("… 2 more frames, out to order_service::worker::run"), "{one}");
 }
 
+#[test]
+fn threads_of_one_name_are_told_apart_by_their_ids() {
+    let mut profile = profiles::order_service();
+    let heading = |profile: &Profile| {
+        let report = at_width(profile, 100);
+        let table = report.split("\nThreads").nth(1).expect("a table").to_owned();
+        (table.lines().nth(1).expect("its heading").to_owned(), table)
+    };
+    assert!(!heading(&profile).0.contains("tid"));
+    for thread in &mut profile.threads {
+        thread.name = "worker".to_owned();
+    }
+    let (first, table) = heading(&profile);
+    assert!(first.contains("tid"), "{table}");
+    for thread in &profile.threads {
+        assert!(table.contains(&format!(" {} ", thread.tid)), "{table}");
+    }
+}
+
+#[test]
+fn misses_by_signal_handlers_are_not_blamed_on_one_kind_of_return() {
+    // A handler may also leave by a jump, and then events after it are missed, too.
+    let report = at_width(&profiles::order_service(), 160);
+    assert!(
+        report.contains("in or after a signal handler that interrupted the recording"),
+        "{report}"
+    );
+}
+
 /// The functions at an address may be out of range, a parent may be its own child, counts may be absurd.
 #[test]
 fn a_profile_that_keeps_no_promise_is_reported_without_panic() {

@@ -217,7 +217,7 @@ fn facts(profile: &Profile) -> Vec<String> {
 
 fn why(cause: MissCause) -> &'static str {
     match cause {
-        MissCause::Reentered => "a signal handler allocated while its thread was recording",
+        MissCause::Reentered => "in or after a signal handler that interrupted the recording",
         MissCause::NotReady => "before recording was ready",
         MissCause::NoRegion => "no memory for recording could be had",
         MissCause::Threads => "no room for another thread",

@@ -1,10 +1,11 @@
-//! What each thread did, as a table. Pools of threads with numbered names share a line when there are many.
+//! What each thread did, as a table. Pools of threads with numbered names share a line when there are many; threads
+//! of the same name that have a line each are told apart by their ids.
 
 use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, columns, elide_middle, span};
 use super::units::{count, counted};
 use memscope_profile::model::{Profile, Thread};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 /// More threads than this are folded by the pattern of their names, and then cut to as many lines.
@@ -16,6 +17,8 @@ const MAX_NAME_COLUMNS: usize = 40;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Line {
     name: String,
+    /// The kernel's id of the thread, if the line is of one.
+    tid: Option<u32>,
     threads: usize,
     allocations: u64,
     allocated_bytes: u64,
@@ -28,6 +31,7 @@ impl Line {
     fn of(thread: &Thread, name: String) -> Self {
         Self {
             name,
+            tid: Some(thread.tid),
             threads: 1,
             allocations: thread.allocations,
             allocated_bytes: thread.allocated_bytes,
@@ -38,6 +42,7 @@ impl Line {
     }
 
     fn add(&mut self, other: &Line) {
+        self.tid = None;
         self.threads += other.threads;
         self.allocations = self.allocations.saturating_add(other.allocations);
         self.allocated_bytes = self.allocated_bytes.saturating_add(other.allocated_bytes);
@@ -134,6 +139,12 @@ fn pattern(name: &str) -> String {
     pattern
 }
 
+/// Whether two threads have the same name and a line each.
+fn has_namesakes(lines: &[Line]) -> bool {
+    let mut names = HashSet::new();
+    lines.iter().filter(|line| line.tid.is_some()).any(|line| !names.insert(line.name.as_str()))
+}
+
 /// Writes the lines under a heading, with as many columns as the page is wide enough for.
 fn table(lines: &[Line], figures: Figures, page: &mut Page<'_>) -> io::Result<()> {
     type Cell = fn(&Line, Figures) -> String;
@@ -145,6 +156,9 @@ fn table(lines: &[Line], figures: Figures, page: &mut Page<'_>) -> io::Result<()
     ];
     if lines.iter().any(|line| line.missed > 0) {
         all.insert(2, ("events missed", |line, _| count(line.missed)));
+    }
+    if has_namesakes(lines) {
+        all.insert(0, ("tid", |line, _| line.tid.map_or(String::new(), |tid| tid.to_string())));
     }
     let longest = lines.iter().map(|line| columns(&line.name)).max().unwrap_or(0);
     let mut name_columns = longest.clamp(6, MAX_NAME_COLUMNS);
