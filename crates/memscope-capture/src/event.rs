@@ -17,7 +17,7 @@ use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::record::Record;
 use memscope_region::row::{CounterCells, Fill, ThreadCells};
-use memscope_region::{Header, Kind, MissCause};
+use memscope_region::{Header, Kind, MissCause, Table};
 
 /// Live bytes that a thread may hold back before it adds them to the header.
 pub const UNFLUSHED_BYTES: i64 = 64 << 10;
@@ -169,7 +169,10 @@ fn new_stack(guard: &mut Guard, taken: Taken, kind: Kind) -> Option<&'static Cou
 fn free_late(guard: &mut Guard, place: &AtomicU64, block: usize) {
     // ORDERING: relaxed, as in `allocated`.
     let stale = Record(place.load(Ordering::Relaxed));
-    if stale.site() != 0 {
+    // What is left of the size of a large block, whose free was missed too, is no record.
+    // ORDERING: relaxed; the count only grows.
+    let sites = guard.header().rows[Table::Sites as usize].load(Ordering::Relaxed);
+    if (1..=sites).contains(&stale.site()) {
         freed_at(guard, place, stale, block, false);
     }
 }

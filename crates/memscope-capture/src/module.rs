@@ -26,7 +26,14 @@ impl Modules {
             let start = object.start as u64;
             // ORDERING: relaxed; the number is all that is needed here, a reader waits for the row's marker.
             match slot.load(Ordering::Relaxed) {
-                there if there == start => return row as u32 + 1,
+                // The C library unloads some objects (of iconv) behind our back: what lies there must be the same.
+                there if there == start => {
+                    if self.is_of(process, row, object) {
+                        return row as u32 + 1;
+                    }
+                    self.close(process, row);
+                    continue;
+                }
                 GONE if self.came_back(process, row, object) => return row as u32 + 1,
                 0 => {}
                 _ => continue,
@@ -43,19 +50,31 @@ impl Modules {
         0
     }
 
-    /// Whether the row is of this very object, unloaded since and loaded again at the same place; then it is opened
-    /// again, so that a program that loads and unloads for ever does not use up the rows.
+    /// Whether the row is of this object, or is still being written.
+    fn is_of(&self, process: &Process, row: usize, object: &Object) -> bool {
+        let Some(cells) = process.writer().and_then(|writer| writer.module(row as u32)) else {
+            return true;
+        };
+        // ORDERING: acquire, the row's other fields are complete once its marker is there.
+        let end = cells.end.load(Ordering::Acquire);
+        end == 0
+            || end == object.end as u64
+                // ORDERING: relaxed, after the marker.
+                && cells.start.load(Ordering::Relaxed) == object.start as u64
+                && same_name(process, row, object)
+                && same_build(cells, object)
+    }
+
+    /// Opens the row again if it is of this very object, unloaded since and loaded again at the same place, so that a
+    /// program that loads and unloads for ever does not use up the rows.
     fn came_back(&self, process: &Process, row: usize, object: &Object) -> bool {
         let Some(cells) = process.writer().and_then(|writer| writer.module(row as u32)) else {
             return false;
         };
-        let (start, end) = (object.start as u64, object.end as u64);
-        // ORDERING: acquire on the marker, then relaxed, as in `sweep`.
-        let same_place = cells.end.load(Ordering::Acquire) == end
-            && cells.start.load(Ordering::Relaxed) == start;
-        if !same_place || !same_name(process, row, object) || !same_build(cells, object) {
+        if !self.is_of(process, row, object) {
             return false;
         }
+        let start = object.start as u64;
         // ORDERING: relaxed; see `row_of`.
         let opened =
             self.starts[row].compare_exchange(GONE, start, Ordering::Relaxed, Ordering::Relaxed);
@@ -65,35 +84,42 @@ impl Modules {
         opened.is_ok() || opened == Err(start)
     }
 
-    /// Marks as unloaded every module that the loader no longer knows, and tells `gone` its range of addresses.
-    pub fn sweep(&self, process: &Process, mut gone: impl FnMut(core::ops::Range<usize>)) {
+    /// Closes the rows of all objects that are no longer where they were. After a dlclose.
+    pub fn sweep(&self, process: &Process) {
         for (row, slot) in self.starts.iter().enumerate() {
             // ORDERING: relaxed; see `row_of`.
-            let start = slot.load(Ordering::Relaxed);
-            if start == 0 {
-                return;
+            match slot.load(Ordering::Relaxed) {
+                0 => return,
+                GONE => {}
+                start => {
+                    // Under the loader's lock: without it another thread could unload the object while it is compared.
+                    let look = |object: &Object| self.is_of(process, row, object);
+                    if !object::with_object_at(start as usize, look).unwrap_or(false) {
+                        self.close(process, row);
+                    }
+                }
             }
-            if start == GONE {
-                continue;
-            }
-            let Some(cells) = process.writer().and_then(|writer| writer.module(row as u32)) else {
-                continue;
-            };
-            // ORDERING: acquire, the row's other fields are complete once its marker is there.
-            let end = cells.end.load(Ordering::Acquire);
-            let still = object::find(start as usize);
-            if end == 0
-                || still.is_some_and(|object| {
-                    object.start as u64 == start && same_name(process, row, &object)
-                })
-            {
-                continue;
-            }
-            // ORDERING: relaxed, a flag for readers.
-            cells.unloaded.store(1, Ordering::Relaxed);
-            slot.store(GONE, Ordering::Relaxed);
-            gone(start as usize..end as usize);
         }
+    }
+
+    /// Marks a row's object as unloaded, and forgets what was known of its addresses.
+    fn close(&self, process: &Process, row: usize) {
+        let Some(cells) = process.writer().and_then(|writer| writer.module(row as u32)) else {
+            return;
+        };
+        // ORDERING: acquire, as in `is_of`.
+        let end = cells.end.load(Ordering::Acquire);
+        // ORDERING: relaxed, after the marker.
+        let start = cells.start.load(Ordering::Relaxed);
+        // ORDERING: relaxed; see `row_of`. One thread closes.
+        let slot = &self.starts[row];
+        if end == 0
+            || slot.compare_exchange(start, GONE, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        cells.unloaded.fill(1);
+        process.forget_rules(start as usize..end as usize);
     }
 }
 
@@ -122,7 +148,7 @@ fn same_build(cells: &ModuleCells, object: &Object) -> bool {
     let same_words = || {
         cells.build_id.iter().zip(words).all(|(cell, word)| cell.load(Ordering::Relaxed) == word)
     };
-    bytes != 0 && cells.build_id_bytes.load(Ordering::Relaxed) == bytes && same_words()
+    cells.build_id_bytes.load(Ordering::Relaxed) == bytes && same_words()
 }
 
 /// The object's build id as a row holds it, and its length.

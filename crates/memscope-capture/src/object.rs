@@ -66,23 +66,29 @@ pub fn find(address: usize) -> Option<Object> {
     })
 }
 
-/// What is sought among the objects, and what was found.
-struct Search {
-    address: usize,
-    found: Option<Object>,
+/// The same where the C library has no `_dl_find_object` (before glibc 2.35).
+pub fn find_by_iterating(address: usize) -> Option<Object> {
+    with_object_at(address, |object| *object)
 }
 
-/// The same where the C library has no `_dl_find_object` (before glibc 2.35). The loader's lock is held meanwhile, and
-/// nothing of ours is: a thread that allocates under the loader's lock is this one, which may take it again.
-pub fn find_by_iterating(address: usize) -> Option<Object> {
-    let mut search = Search { address, found: None };
+/// What is sought among the objects, what to do with it, and what that gave.
+struct Search<T, F> {
+    address: usize,
+    work: F,
+    result: Option<T>,
+}
+
+/// Runs `work` on the object that covers `address`, which cannot go away meanwhile: the loader's lock is held. Nothing of
+/// ours is held under it but the thread's guard, and a thread that allocates under that lock may take it again.
+pub fn with_object_at<T, F: FnMut(&Object) -> T>(address: usize, work: F) -> Option<T> {
+    let mut search = Search { address, work, result: None };
     // SAFETY: the callback is of the right type and gets the search, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut search).cast()) };
-    search.found
+    unsafe { libc::dl_iterate_phdr(Some(look_at::<T, F>), (&raw mut search).cast()) };
+    search.result
 }
 
 /// Looks whether an object covers the address that is sought; 1 ends the iteration.
-unsafe extern "C" fn look_at(
+unsafe extern "C" fn look_at<T, F: FnMut(&Object) -> T>(
     info: *mut libc::dl_phdr_info,
     _bytes: usize,
     search: *mut c_void,
@@ -91,7 +97,7 @@ unsafe extern "C" fn look_at(
     let (info, search, headers) = unsafe {
         let info = &*info;
         let headers = core::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum as usize);
-        (info, &mut *search.cast::<Search>(), headers)
+        (info, &mut *search.cast::<Search<T, F>>(), headers)
     };
     let bias = info.dlpi_addr as usize;
     let place = |header: &libc::Elf64_Phdr| bias.wrapping_add(header.p_vaddr as usize);
@@ -103,13 +109,9 @@ unsafe extern "C" fn look_at(
         return 0;
     }
     let unwind = headers.iter().find(|header| header.p_type == libc::PT_GNU_EH_FRAME);
-    search.found = Some(Object {
-        start,
-        end,
-        unwind_header: unwind.map_or(0, place),
-        bias,
-        name: info.dlpi_name,
-    });
+    let unwind_header = unwind.map_or(0, place);
+    let object = Object { start, end, unwind_header, bias, name: info.dlpi_name };
+    search.result = Some((search.work)(&object));
     1
 }
 

@@ -26,6 +26,9 @@ pub const ON: u32 = 2;
 /// Never recording in this process.
 pub const OFF: u32 = 3;
 
+/// How long forgetting waits for another thread that is making a larger table, in turns of the processor.
+const FORGET_TRIES: u32 = 10_000;
+
 /// User-space addresses have this many bits.
 const ADDRESS_BITS: u32 = 47;
 /// log2 of the records in a chunk.
@@ -216,10 +219,11 @@ impl Process {
             return Err(libc::ENOSYS);
         }
         self.fold_early_events(header);
-        self.state.fill(ON);
         // ORDERING: release; all that was filled in above is seen by whoever sees these.
         header.ready.store(1, Ordering::Release);
         self.shadow.store(shadow.cast(), Ordering::Release);
+        // Last: a thread that finds it on finds the rest.
+        self.state.store(ON, Ordering::Release);
         Ok(())
     }
 
@@ -325,28 +329,38 @@ impl Process {
         self.growing_rules.store(0, Ordering::Release);
     }
 
-    /// Forgets the rules of a range of addresses.
+    /// Forgets the rules of a range of addresses. Not while a larger table is being made, into which they might have been
+    /// copied already; whoever is making it is waited for, which is short.
     pub fn forget_rules(&self, range: core::ops::Range<usize>) {
+        // ORDERING: acquire and release, as in `add_rule`.
+        let take =
+            || self.growing_rules.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
+        for _ in 0..FORGET_TRIES {
+            if take().is_ok() {
+                break;
+            }
+            sys::yield_now();
+        }
         // SAFETY: as in `rules`.
         // ORDERING: acquire, as in `rules`.
         if let Some(table) = unsafe { self.rules.load(Ordering::Acquire).as_ref() } {
             table.forget(range);
         }
+        // ORDERING: release, as above.
+        self.growing_rules.store(0, Ordering::Release);
+        // Every thread drops its cached stack.
+        // ORDERING: release, after the rules were forgotten.
+        let generation = self.generation.fetch_add(1, Ordering::Release) + 1;
+        if let Some(writer) = self.writer() {
+            writer.header().generation.fill(generation);
+        }
     }
 
-    /// After a dlclose: forgets the rules of modules that are gone, and makes every thread drop its cached stack.
+    /// After a dlclose: forgets what was known of modules that are gone.
     #[cold]
     pub fn modules_may_be_gone(&self) {
-        let (Some(modules), Some(writer)) = (self.modules(), self.writer()) else { return };
-        let mut any = false;
-        modules.sweep(self, |range| {
-            any = true;
-            self.forget_rules(range);
-        });
-        if any {
-            // ORDERING: release, after the rules were forgotten.
-            let generation = self.generation.fetch_add(1, Ordering::Release) + 1;
-            writer.header().generation.store(generation, Ordering::Relaxed);
+        if let Some(modules) = self.modules() {
+            modules.sweep(self);
         }
     }
 

@@ -217,14 +217,14 @@ impl RuleTable {
         }
     }
 
-    /// Forgets every address in a range of the address space.
+    /// Forgets every address in a range of the address space. Called by one thread at a time.
     pub fn forget(&self, range: core::ops::Range<usize>) {
         for slot in self.slots() {
             // ORDERING: relaxed; whoever still runs in an unloaded module is beyond help, and threads look up
             // again after the generation was raised (with release).
             if range.contains(&(slot.pc.load(Ordering::Relaxed) as usize)) {
                 slot.value.store(0, Ordering::Relaxed);
-                slot.pc.store(TOMBSTONE, Ordering::Relaxed);
+                slot.pc.store(TOMBSTONE, Ordering::Release);
             }
         }
     }

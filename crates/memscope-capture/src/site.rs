@@ -32,29 +32,54 @@ struct Leaf {
     packed: u64,
 }
 
-/// Entries of a leaf table that lie together: four cache lines.
+/// Entries of a table that lie together.
 const GROUP: usize = 16;
 
+/// How many entries of its group are tried before an entry is looked for where its hash alone says.
+const NEAR: usize = 8;
+
+/// The places at which an entry may be, in the order in which they are tried: a few of its group, so that what is used
+/// together is found together in the cache; then, for groups that many share, places that its hash spreads over the
+/// table. `near` names the group and the first place in it. The table is never more than half full.
+#[inline(always)]
+fn places(near: usize, far: usize, mask: usize) -> impl Iterator<Item = usize> {
+    let group = near & mask & !(GROUP - 1);
+    let in_group = (0..NEAR).map(move |k| group | (near.wrapping_add(k) % GROUP));
+    in_group.chain((0..=mask).map(move |k| far.wrapping_add(k) & mask))
+}
+
 impl Leaf {
-    const HOME_SHIFT: u32 = 48;
-
     fn new(hash: u64, home: u64, counter: &'static CounterCells) -> Self {
-        Self { hash, packed: core::ptr::from_ref(counter) as u64 | home << Self::HOME_SHIFT }
+        Self { hash, packed: pack(counter, home) }
     }
 
+    /// Stacks with the same outer part (the same home) begin in the same group. Beyond 2^16 groups the hash spreads
+    /// them.
     #[inline(always)]
-    fn counter(self) -> &'static CounterCells {
-        // SAFETY: an entry that has a hash has a row, mapped for ever below 2^47.
-        unsafe { &*((self.packed & ((1 << Self::HOME_SHIFT) - 1)) as *const CounterCells) }
-    }
-
-    /// Where the entry is looked for first. Stacks with the same outer part (the same home) lie in the same group: a
-    /// program that works in one place for a while finds them in the cache. Beyond 2^16 groups the hash spreads them.
-    #[inline(always)]
-    fn start(hash: u64, home: u64, mask: usize) -> usize {
+    fn near(hash: u64, home: u64) -> usize {
         let group = (home & 0xffff) as usize | ((hash >> 32) as usize) << 16;
-        (group * GROUP + hash as usize % GROUP) & mask
+        group * GROUP + hash as usize % GROUP
     }
+
+    #[inline(always)]
+    fn far(hash: u64) -> usize {
+        (hash >> 20) as usize
+    }
+}
+
+/// Bits of a pointer to a row; above them, an entry holds 16 bits of something else.
+const POINTER_BITS: u32 = 48;
+
+#[inline(always)]
+fn pack(counter: &'static CounterCells, tag: u64) -> u64 {
+    core::ptr::from_ref(counter) as u64 | tag << POINTER_BITS
+}
+
+/// The row of a packed entry that is not empty.
+#[inline(always)]
+fn unpack(packed: u64) -> &'static CounterCells {
+    // SAFETY: made by `pack` from a row, which is mapped for ever below 2^47.
+    unsafe { &*((packed & ((1 << POINTER_BITS) - 1)) as *const CounterCells) }
 }
 
 /// One thread's ways from stacks and sites to its counter rows.
@@ -63,7 +88,8 @@ pub struct Sites {
     leaves: *mut Leaf,
     leaf_mask: usize,
     leaf_count: usize,
-    index: *mut *const CounterCells,
+    /// Rows by site, packed with 16 bits of the site; 0: no entry.
+    index: *mut u64,
     index_mask: usize,
     index_count: usize,
     next_row: u32,
@@ -92,7 +118,7 @@ impl Sites {
             leaves: arena.take(FIRST_ENTRIES * size_of::<Leaf>())?.cast(),
             leaf_mask: FIRST_ENTRIES - 1,
             leaf_count: 0,
-            index: arena.take(FIRST_ENTRIES * size_of::<*const CounterCells>())?.cast(),
+            index: arena.take(FIRST_ENTRIES * size_of::<u64>())?.cast(),
             index_mask: FIRST_ENTRIES - 1,
             index_count: 0,
             next_row: 0,
@@ -113,33 +139,64 @@ impl Sites {
     /// The row for a stack that this thread has seen.
     #[inline(always)]
     pub fn find(&self, key: u64, home: u64) -> Option<&'static CounterCells> {
-        let mut at = Leaf::start(key, home, self.leaf_mask);
-        loop {
+        // SAFETY: below the number of entries.
+        let leaf = unsafe { *self.leaves.add(Leaf::near(key, home) & self.leaf_mask) };
+        if leaf.hash == key {
+            return Some(unpack(leaf.packed));
+        }
+        if leaf.hash == 0 { None } else { self.find_beyond(key, home) }
+    }
+
+    /// The same where the first place is another's.
+    #[inline(never)]
+    fn find_beyond(&self, key: u64, home: u64) -> Option<&'static CounterCells> {
+        for at in places(Leaf::near(key, home), Leaf::far(key), self.leaf_mask) {
             // SAFETY: `at` is below the number of entries.
             let leaf = unsafe { *self.leaves.add(at) };
             if leaf.hash == key {
-                return Some(leaf.counter());
+                return Some(unpack(leaf.packed));
             }
             if leaf.hash == 0 {
                 return None;
             }
-            at = (at + 1) & self.leaf_mask;
         }
+        None
     }
 
     /// The row for a site that this thread has seen.
     #[inline(always)]
     pub fn find_site(&self, site: u32) -> Option<&'static CounterCells> {
-        let mut at = index_start(site) & self.index_mask;
-        loop {
-            // SAFETY: `at` is below the number of entries; an entry is null or a row, mapped for ever.
-            let counter = unsafe { (*self.index.add(at)).as_ref()? };
-            // ORDERING: relaxed; this thread stored it.
-            if counter.site.load(Ordering::Relaxed) == site {
-                return Some(counter);
-            }
-            at = (at + 1) & self.index_mask;
+        // SAFETY: below the number of entries.
+        let packed = unsafe { *self.index.add(index_near(site) & self.index_mask) };
+        if packed == 0 {
+            return None;
         }
+        let counter = unpack(packed);
+        // ORDERING: relaxed; this thread stored it.
+        if counter.site.load(Ordering::Relaxed) == site {
+            return Some(counter);
+        }
+        self.find_site_beyond(site)
+    }
+
+    /// The same where the first place is another's. The 16 bits of the site tell most others without reading their rows.
+    #[inline(never)]
+    fn find_site_beyond(&self, site: u32) -> Option<&'static CounterCells> {
+        for at in places(index_near(site), index_far(site), self.index_mask) {
+            // SAFETY: `at` is below the number of entries.
+            let packed = unsafe { *self.index.add(at) };
+            if packed == 0 {
+                return None;
+            }
+            if packed >> POINTER_BITS == u64::from(site) & 0xffff {
+                let counter = unpack(packed);
+                // ORDERING: relaxed; this thread stored it.
+                if counter.site.load(Ordering::Relaxed) == site {
+                    return Some(counter);
+                }
+            }
+        }
+        None
     }
 
     /// The row for a site, taken if this thread has none.
@@ -261,48 +318,56 @@ impl Sites {
 
     fn grow_index(&mut self, arena: &mut Arena) -> Option<()> {
         let (old, entries) = (self.index, self.index_mask + 1);
-        let larger: *mut *const CounterCells =
-            arena.take(entries * 2 * size_of::<*const CounterCells>())?.cast();
+        let larger: *mut u64 = arena.take(entries * 2 * size_of::<u64>())?.cast();
         for at in 0..entries {
-            // SAFETY: `at` is below the number of entries; an entry is null or a row.
-            if let Some(counter) = unsafe { (*old.add(at)).as_ref() } {
-                insert_index(larger, entries * 2 - 1, counter);
+            // SAFETY: `at` is below the number of entries.
+            let packed = unsafe { *old.add(at) };
+            if packed != 0 {
+                insert_index(larger, entries * 2 - 1, unpack(packed));
             }
         }
         (self.index, self.index_mask) = (larger, entries * 2 - 1);
         // SAFETY: the old table was just replaced.
-        unsafe { arena.give_back(old.cast(), entries * size_of::<*const CounterCells>()) };
+        unsafe { arena.give_back(old.cast(), entries * size_of::<u64>()) };
         Some(())
     }
 }
 
-/// Where a site is looked for first. Sites that were met one after the other have neighbouring ids, and lie together.
+/// Sites that were met one after the other have neighbouring ids, and lie in one group.
 #[inline(always)]
-fn index_start(site: u32) -> usize {
-    let group = (u64::from(site / GROUP as u32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
-    group * GROUP + site as usize % GROUP
+fn index_near(site: u32) -> usize {
+    index_far(site / GROUP as u32) * GROUP + site as usize % GROUP
+}
+
+#[inline(always)]
+fn index_far(site: u32) -> usize {
+    (u64::from(site).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
 }
 
 fn insert_leaf(leaves: *mut Leaf, mask: usize, leaf: Leaf) {
-    let mut at = Leaf::start(leaf.hash, leaf.packed >> Leaf::HOME_SHIFT, mask);
-    // SAFETY: the table has `mask + 1` entries, at least half of them empty.
-    unsafe {
-        while (*leaves.add(at)).hash != 0 {
-            at = (at + 1) & mask;
+    let near = Leaf::near(leaf.hash, leaf.packed >> POINTER_BITS);
+    for at in places(near, Leaf::far(leaf.hash), mask) {
+        // SAFETY: the table has `mask + 1` entries.
+        unsafe {
+            if (*leaves.add(at)).hash == 0 {
+                leaves.add(at).write(leaf);
+                return;
+            }
         }
-        leaves.add(at).write(leaf);
     }
 }
 
-fn insert_index(index: *mut *const CounterCells, mask: usize, counter: &'static CounterCells) {
+fn insert_index(index: *mut u64, mask: usize, counter: &'static CounterCells) {
     // ORDERING: relaxed; this thread stored it.
-    let mut at = index_start(counter.site.load(Ordering::Relaxed)) & mask;
-    // SAFETY: the table has `mask + 1` entries, at least half of them null.
-    unsafe {
-        while !(*index.add(at)).is_null() {
-            at = (at + 1) & mask;
+    let site = counter.site.load(Ordering::Relaxed);
+    for at in places(index_near(site), index_far(site), mask) {
+        // SAFETY: the table has `mask + 1` entries.
+        unsafe {
+            if *index.add(at) == 0 {
+                index.add(at).write(pack(counter, u64::from(site)));
+                return;
+            }
         }
-        index.add(at).write(counter);
     }
 }
 

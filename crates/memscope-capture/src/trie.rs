@@ -28,36 +28,45 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// A fresh, empty node's number, or `None` if there is no memory or no number left.
+    /// A fresh, empty node's number, or `None` if there is no memory or no number left; then nothing was used up.
     pub fn make(&self) -> Option<u32> {
-        // ORDERING: relaxed; the number is unique, and the node is published by the slot that it goes into.
-        let number = self.next.fetch_add(1, Ordering::Relaxed).checked_add(1)?;
-        let slot = self.chunks.get(number as usize / NODES_PER_CHUNK)?;
-        // ORDERING: acquire, so that the chunk is seen mapped.
-        if slot.load(Ordering::Acquire).is_null() {
-            // The first chunk serves most programs and is touched page by page; who needs more reads all of it.
-            let first = number < NODES_PER_CHUNK as u32;
-            let fresh = if first {
-                sys::map_private(CHUNK_BYTES)
-            } else {
-                sys::map_private_huge(CHUNK_BYTES)
+        loop {
+            // ORDERING: relaxed; the exchange below makes the number unique, and the node is published by the slot that
+            // it goes into.
+            let last = self.next.load(Ordering::Relaxed);
+            let slot = self.chunks.get((last + 1) as usize / NODES_PER_CHUNK)?;
+            // ORDERING: acquire, so that the chunk is seen mapped.
+            if slot.load(Ordering::Acquire).is_null() {
+                Self::map_chunk(slot, last < NODES_PER_CHUNK as u32 - 1)?;
             }
-            .ok()?;
-            // ORDERING: release publishes the mapping; on failure another thread's chunk serves.
-            if slot
-                .compare_exchange(
-                    core::ptr::null_mut(),
-                    fresh.cast(),
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                )
-                .is_err()
+            // ORDERING: relaxed, see above.
+            if self
+                .next
+                .compare_exchange(last, last + 1, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
             {
-                // SAFETY: nobody has seen this mapping.
-                unsafe { sys::unmap(fresh, CHUNK_BYTES) };
+                return Some(last + 1);
             }
         }
-        Some(number)
+    }
+
+    /// Maps a chunk. The first serves most programs and is touched page by page; who needs more reads all of it.
+    #[cold]
+    fn map_chunk(slot: &AtomicPtr<Node>, first: bool) -> Option<()> {
+        let map = if first { sys::map_private } else { sys::map_private_huge };
+        let fresh = map(CHUNK_BYTES).ok()?;
+        // ORDERING: release publishes the mapping; on failure another thread's chunk serves.
+        let taken = slot.compare_exchange(
+            core::ptr::null_mut(),
+            fresh.cast(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if taken.is_err() {
+            // SAFETY: nobody has seen this mapping.
+            unsafe { sys::unmap(fresh, CHUNK_BYTES) };
+        }
+        Some(())
     }
 
     /// The node with this number, which [`Nodes::make`] gave.

@@ -10,7 +10,9 @@ fn both_ways_find_the_same() {
     for address in [here, there, here + 4096, 0, 4096, &raw const there as usize] {
         let (one, other) = (find(address), find_by_iterating(address));
         let seen = |object: Option<Object>| {
-            object.map(|it| (it.start, it.unwind_header, it.bias, it.name().to_vec(), it.entry()))
+            object.map(|it| {
+                (it.start, it.end, it.unwind_header, it.bias, it.name().to_vec(), it.entry())
+            })
         };
         assert_eq!(seen(one), seen(other), "{address:x}");
     }

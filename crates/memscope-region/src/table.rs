@@ -83,7 +83,8 @@ impl Table {
     /// How many rows the table can have at most. Sites are bounded by the 24 bits that a record has for them.
     pub const fn max_rows(self) -> u32 {
         match self {
-            Table::Sites => 1 << 24,
+            // An id is a row plus one.
+            Table::Sites => (1 << 24) - 1,
             _ => self.rows_per_chunk() * CHUNKS_PER_TABLE as u32,
         }
     }
