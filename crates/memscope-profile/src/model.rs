@@ -134,8 +134,11 @@ pub struct Totals {
     pub peak_bytes: u64,
     /// Blocks that made up the peak.
     pub peak_blocks: u64,
-    /// When the peak was reached, in milliseconds since the start.
+    /// When the peak was reached, in milliseconds since the start. If `peak_is_end`, the end (or when read): when
+    /// exactly it was reached is not known then.
     pub peak_ms: u64,
+    /// Whether the peak was still held at the end (or when read).
+    pub peak_is_end: bool,
     /// Live bytes at the end (or when read).
     pub live_bytes: u64,
     /// Live blocks at the end (or when read).

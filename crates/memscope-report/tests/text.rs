@@ -3,7 +3,7 @@
 mod profiles;
 
 use memscope_profile::Profile;
-use memscope_profile::model::{Mode, Totals};
+use memscope_profile::model::{End, Mode, Totals};
 use memscope_report::text::{Options, write};
 use unicode_width::UnicodeWidthStr;
 
@@ -115,6 +115,19 @@ fn as_many_sites_and_functions_as_asked_for() {
     let one = report(&profile, &Options { top: 1, max_functions: 1, ..Options::default() });
     assert!(one.contains(" …  6 more sites"), "{one}");
     assert!(one.contains("… 2 more frames, out to order_service::worker::run"), "{one}");
+}
+
+#[test]
+fn a_peak_that_is_still_held_has_no_time() {
+    let mut profile = profiles::order_service();
+    profile.totals.peak_is_end = true;
+    for (end, held) in [(End::Exited(0), "still held at the end"), (End::Running, "still held now")]
+    {
+        profile.run.end = end;
+        let report = at_width(&profile, 160);
+        assert!(report.contains(&format!("Top sites at the peak, 9.53 MiB, {held}\n")), "{report}");
+        assert!(report.contains(&format!("blocks, {held}\n")) && !report.contains("after 1.20 s"));
+    }
 }
 
 #[test]

@@ -167,6 +167,7 @@ impl Threads {
                 Peak::Past => ms(header.peak_tick),
                 Peak::Now => ms(header.tick),
             },
+            peak_is_end: matches!(self.peak(header), Peak::Now),
             live_bytes,
             live_blocks: (allocations.wrapping_sub(frees) as i64).max(0) as u64,
         }

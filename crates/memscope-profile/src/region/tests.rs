@@ -143,6 +143,7 @@ fn a_small_region_in_full() {
     let totals = &profile.totals;
     assert_eq!((totals.allocations, totals.allocated_bytes, totals.frees), (11, 200, 6));
     assert_eq!((totals.peak_bytes, totals.peak_blocks, totals.peak_ms), (130, 7, 700));
+    assert!(!totals.peak_is_end);
     assert_eq!((totals.live_bytes, totals.live_blocks, totals.temporary), (100, 5, 2));
     let completeness = &profile.completeness;
     assert_eq!((completeness.attempts, completeness.successes), (17, 13));
@@ -159,6 +160,7 @@ fn while_memory_grows_the_present_is_the_peak() {
     region.header.peak_bytes = 99;
     let Reading { profile, .. } = read(region);
     assert_eq!((profile.totals.peak_bytes, profile.totals.peak_ms), (100, 1500));
+    assert!(profile.totals.peak_is_end);
     let peaks: Vec<_> = profile.sites.iter().map(|it| it.counts.peak_bytes).collect();
     assert_eq!((peaks, profile.totals.peak_blocks), (vec![100, 0], 5));
 }

@@ -190,6 +190,7 @@ struct TotalsForm {
     peak_bytes: u64,
     peak_blocks: u64,
     peak_ms: u64,
+    peak_is_end: bool,
     live_bytes: u64,
     live_blocks: u64,
 }
@@ -207,6 +208,7 @@ impl TotalsForm {
             peak_bytes: totals.peak_bytes,
             peak_blocks: totals.peak_blocks,
             peak_ms: totals.peak_ms,
+            peak_is_end: totals.peak_is_end,
             live_bytes: totals.live_bytes,
             live_blocks: totals.live_blocks,
         }

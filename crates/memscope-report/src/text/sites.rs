@@ -5,7 +5,8 @@
 use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, columns, span};
 use super::stack::{Row, rows};
-use super::units::{counted, duration_of_ms};
+use super::totals::held_to_the_end;
+use super::units::{counted, since_start};
 use super::{Options, frames, paths};
 use memscope_profile::analyze::{Analysis, Line, Metric, Ranking};
 use memscope_profile::model::{Counts, End, Profile, Site};
@@ -59,11 +60,13 @@ impl Section {
                 metric,
                 whole: totals.peak_bytes,
                 heading: "Top sites at the peak",
-                about: format!(
-                    ", {} after {}",
-                    figures.bytes(totals.peak_bytes),
-                    duration_of_ms(totals.peak_ms)
-                ),
+                about: match held_to_the_end(profile) {
+                    Some(held) => format!(", {}, {held}", figures.bytes(totals.peak_bytes)),
+                    None => {
+                        let since_start = since_start(totals.peak_ms);
+                        format!(", {} {since_start}", figures.bytes(totals.peak_bytes))
+                    }
+                },
                 place: "at the peak",
                 nothing: "At the peak: nothing was held.",
             },

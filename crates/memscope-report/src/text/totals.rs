@@ -2,7 +2,7 @@
 
 use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, columns, span};
-use super::units::{counted, duration_of_ms};
+use super::units::{counted, since_start};
 use memscope_profile::model::{End, Profile};
 use std::io;
 
@@ -33,6 +33,15 @@ pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What to say of a peak that memory never fell from. When it was reached is not known then: the end is only the last
+/// moment that it can have been.
+pub(super) fn held_to_the_end(profile: &Profile) -> Option<&'static str> {
+    profile.totals.peak_is_end.then_some(match profile.run.end {
+        End::Running => "still held now",
+        _ => "still held at the end",
+    })
 }
 
 fn lines(profile: &Profile) -> Vec<Total> {
@@ -75,10 +84,13 @@ fn lines(profile: &Profile) -> Vec<Total> {
             label: "Peak",
             figure: figures.bytes(totals.peak_bytes),
             details: format!(
-                "{} in {}, reached after {}",
+                "{} in {}, {}",
                 with_error(totals.peak_bytes, totals.peak_blocks),
                 figures.counted(totals.peak_blocks, "block"),
-                duration_of_ms(totals.peak_ms)
+                match held_to_the_end(profile) {
+                    Some(held) => held.to_owned(),
+                    None => format!("reached {}", since_start(totals.peak_ms)),
+                }
             ),
         },
         Total {

@@ -3,6 +3,9 @@
 //! Invariant: no text made here is a bare number whose unit the reader must guess, [`count`] apart, and a rounded
 //! share never says "100 %" or "0 %" of something that is not all or nothing.
 
+/// The step of a recording's clock; its times are no more exact.
+const TICK_MS: u64 = 10;
+
 /// With thousands separators: `1,234,567`.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -74,9 +77,13 @@ pub(crate) fn duration(ns: u64) -> String {
     }
 }
 
-/// [`duration`] of milliseconds.
-pub(crate) fn duration_of_ms(ms: u64) -> String {
-    if ms == 0 { "0 s".to_owned() } else { duration(ms.saturating_mul(1_000_000)) }
+/// How long after the start something was: `after 1.84 s`. A recording's clock moves in steps of [`TICK_MS`].
+pub(crate) fn since_start(ms: u64) -> String {
+    if ms < TICK_MS {
+        format!("within {TICK_MS} ms")
+    } else {
+        format!("after {}", duration(ms.saturating_mul(1_000_000)))
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +154,20 @@ mod tests {
         ];
         for (ns, text) in table {
             assert_eq!(duration(ns), text);
+        }
+    }
+
+    #[test]
+    fn times_shorter_than_the_clock_can_tell_claim_no_more() {
+        let table = [
+            (0, "within 10 ms"),
+            (5, "within 10 ms"),
+            (10, "after 10.0 ms"),
+            (1_204, "after 1.20 s"),
+            (u64::MAX, "after 5,124,095 h 34 min"),
+        ];
+        for (ms, text) in table {
+            assert_eq!(since_start(ms), text);
         }
     }
 }
