@@ -20,6 +20,8 @@ use crate::model;
 pub(super) enum Trouble {
     /// There is no file behind it: the kernel's own module, anonymous memory, a file that was deleted.
     NoFile,
+    /// The module is known by a relative path, and the file that ran is not there from here.
+    NotFound,
     /// The file cannot be opened or is no ELF file.
     Unreadable(String),
     /// The file is another one now.
@@ -97,8 +99,12 @@ fn open_module(module: &model::Module, run_start_ns: u64) -> Result<ObjectFile, 
         None => (module.path.as_str(), false),
     };
     // The kernel's module has no folder ("linux-vdso.so.1", "[vdso]"), anonymous memory has a made-up one.
-    if !path.starts_with('/') || path.starts_with("/memfd:") || path.starts_with("/dev/zero") {
+    let made_up = ["[", "linux-vdso.so", "linux-gate.so", "/memfd:", "/dev/zero"];
+    if path.is_empty() || made_up.iter().any(|start| path.starts_with(start)) {
         return Err(Trouble::NoFile);
+    }
+    if !path.starts_with('/') {
+        return open_relative(path, &module.build_id, was_deleted);
     }
     let object = match ObjectFile::open(Path::new(path)) {
         Ok(object) => object,
@@ -113,4 +119,12 @@ fn open_module(module: &model::Module, run_start_ns: u64) -> Result<ObjectFile, 
         return Err(Trouble::Replaced("its build id is another one".to_owned()));
     }
     Ok(object)
+}
+
+/// Opens a file by the path that the program used from a folder of its own, which may be another one than ours. So
+/// only the build id can prove that it is the file that ran.
+fn open_relative(path: &str, build_id: &[u8], was_deleted: bool) -> Result<ObjectFile, Trouble> {
+    let object = ObjectFile::open(Path::new(path)).ok();
+    let same = object.filter(|object| !build_id.is_empty() && object.build_id == build_id);
+    same.ok_or(if was_deleted { Trouble::NoFile } else { Trouble::NotFound })
 }

@@ -48,7 +48,7 @@ impl Outcome {
     pub(super) fn symbols(&self) -> Symbols {
         match &self.trouble {
             Some(Trouble::NoFile) => Symbols::Missing,
-            Some(Trouble::Unreadable(_)) => Symbols::Unreadable,
+            Some(Trouble::NotFound | Trouble::Unreadable(_)) => Symbols::Unreadable,
             Some(Trouble::Replaced(_)) => Symbols::Replaced,
             None if self.by_debug_info > 0 => Symbols::DebugInfo,
             None if self.named > 0 => Symbols::SymbolTable,
@@ -61,6 +61,13 @@ impl Outcome {
         let addresses = count(self.asked, "address", "addresses");
         let (message, hint) = match (&self.trouble, &self.damage) {
             (Some(Trouble::NoFile), _) => return None,
+            (Some(Trouble::NotFound), _) => (
+                format!(
+                    "{path} was not found, because the program loaded it by a relative path, so {addresses} in it \
+                     have no names."
+                ),
+                "Load it by an absolute path, or run memscope in the folder that the path starts from.".to_owned(),
+            ),
             (Some(Trouble::Unreadable(reason)), _) => (
                 format!("{path} cannot be read, so {addresses} in it have no names: {reason}."),
                 "Run memscope where the file is, with the right to read it.".to_owned(),

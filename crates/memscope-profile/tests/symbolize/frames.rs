@@ -278,6 +278,31 @@ fn modules_without_a_file_are_no_news() {
 }
 
 #[test]
+fn a_relative_path_is_followed_if_the_build_id_proves_it_and_else_told() {
+    let program = build_c(&folder("relative"), &["-g"]);
+    let places = bytes_of(&program, "outer");
+    // As many steps up as there are folders lead to the root, from wherever the test runs.
+    let depth = std::env::current_dir().unwrap().components().count() - 1;
+    let relative = "../".repeat(depth) + program.strip_prefix("/").unwrap().to_str().unwrap();
+    let own_id = build_id(&program).unwrap();
+    for (path, build_id, symbols) in [
+        (relative.as_str(), own_id, Symbols::DebugInfo),
+        (relative.as_str(), vec![1, 2, 3], Symbols::Unreadable),
+        (relative.as_str(), Vec::new(), Symbols::Unreadable),
+        ("./no-such-library.so", Vec::new(), Symbols::Unreadable),
+    ] {
+        let mut profile = crate::support::profile_of(Path::new(path), build_id, &places);
+        symbolize(&mut profile, &search(), &|_| {});
+        assert_eq!(profile.modules[0].symbols, symbols, "{path}");
+        let told = profile.warnings.iter().any(|warning| {
+            warning.message.starts_with(&format!("{path} was not found"))
+                && !warning.hint.is_empty()
+        });
+        assert_eq!(told, symbols == Symbols::Unreadable, "{:?}", profile.warnings);
+    }
+}
+
+#[test]
 fn numbers_out_of_range_are_no_harm() {
     let program = build_c(&folder("range"), &["-g"]);
     let mut profile =
