@@ -7,6 +7,9 @@
 //! of a realloc: another thread may be given the address at once. Whatever cannot be recorded is counted, by its
 //! cause, and the program goes on. A function that may only run un-reentered takes the [`thread::Guard`].
 //!
+//! One exception: with a C library from before glibc 2.35 the first sight of a return address takes the loader's lock
+//! (see [`object`]).
+//!
 //! # How an event becomes a number
 //! ```text
 //! hooks    the bodies of malloc & co   ->  event   attempts, record of the block, counters, peak

@@ -12,13 +12,24 @@
 
 use crate::mapping::Mapping;
 use core::ffi::{CStr, c_char};
-use memscope_region::hello::{SOCKET_VARIABLE, USER_PRELOAD_VARIABLE};
+use memscope_region::hello::{
+    INTERVAL_VARIABLE, MODE_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
+};
 
 /// The dynamic linker's variable.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
-/// What the names of our own variables begin with.
-const OURS: &[u8] = b"MEMSCOPE_";
+/// Our own variables.
+const OURS: [&str; 4] = [SOCKET_VARIABLE, USER_PRELOAD_VARIABLE, MODE_VARIABLE, INTERVAL_VARIABLE];
+
+/// Whether an entry is of a variable of ours.
+fn is_ours(entry: &CStr) -> bool {
+    let is_of = |name: &str| {
+        let rest = entry.to_bytes().strip_prefix(name.as_bytes());
+        rest.is_some_and(|rest| rest.first() == Some(&b'='))
+    };
+    OURS.into_iter().any(is_of)
+}
 
 /// An environment as C has it: pointers to entries, ended by a null.
 pub(crate) type Entries = *const *const c_char;
@@ -71,7 +82,7 @@ pub(crate) unsafe fn restore(environment: *mut *mut c_char) {
             let entry = *from;
             from = from.add(1);
             let text = CStr::from_ptr(entry);
-            if text.to_bytes().starts_with(OURS) {
+            if is_ours(text) {
                 continue;
             }
             if let Some(preload) = value(text, PRELOAD_VARIABLE) {
@@ -105,9 +116,8 @@ impl Ours {
     /// # Safety
     /// `environment` is the process's, nobody else uses it yet.
     pub(crate) unsafe fn keep(environment: Entries) -> Option<Self> {
-        let is_kept = |entry: &&CStr| {
-            entry.to_bytes().starts_with(OURS) && value(entry, USER_PRELOAD_VARIABLE).is_none()
-        };
+        let is_kept =
+            |entry: &&CStr| is_ours(entry) && value(entry, USER_PRELOAD_VARIABLE).is_none();
         // SAFETY: the caller's promise.
         let kept = || unsafe { entries(environment) }.filter(is_kept);
         // SAFETY: the caller's promise.

@@ -39,6 +39,8 @@ static FEXECVE: Next = Next::new(c"fexecve");
 static EXECVEAT: Next = Next::new(c"execveat");
 static POSIX_SPAWN: Next = Next::new(c"posix_spawn");
 static POSIX_SPAWNP: Next = Next::new(c"posix_spawnp");
+static SYSTEM: Next = Next::new(c"system");
+static POPEN: Next = Next::new(c"popen");
 
 /// The error number of a function that the C library does not have.
 const ENOSYS: c_int = 38;
@@ -64,7 +66,8 @@ static KEPT: AtomicPtr<Kept> = AtomicPtr::new(core::ptr::null_mut());
 /// that a signal interrupted. `execveat` is not among them: an older C library has none, and the dynamic linker allocates
 /// to say so.
 pub(crate) fn resolve() {
-    for next in [&EXECVE, &EXECV, &EXECVP, &EXECVPE, &FEXECVE, &POSIX_SPAWN, &POSIX_SPAWNP] {
+    let spawning = [&POSIX_SPAWN, &POSIX_SPAWNP, &SYSTEM, &POPEN];
+    for next in [&EXECVE, &EXECV, &EXECVP, &EXECVPE, &FEXECVE].into_iter().chain(spawning) {
         next.get();
     }
 }
@@ -417,11 +420,8 @@ macro_rules! hook_of_spawn {
                     (pid, path, actions, attributes, arguments, environment),
                     ENOSYS
                 );
-                if result == 0
-                    && let Some(writer) = PROCESS.writer()
-                {
-                    // ORDERING: relaxed, a counter.
-                    writer.header().unfollowed_children.fetch_add(1, Ordering::Relaxed);
+                if result == 0 {
+                    count_child();
                 }
                 result
             }
@@ -434,4 +434,39 @@ hook_of_spawn! {
     posix_spawn => POSIX_SPAWN;
     /// `posix_spawnp`.
     posix_spawnp => POSIX_SPAWNP;
+}
+
+/// Counts a child that the C library has made or is about to make.
+fn count_child() {
+    if let Some(writer) = PROCESS.writer() {
+        // ORDERING: relaxed, a counter.
+        writer.header().unfollowed_children.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// `system`.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn system(command: *const c_char) -> c_int {
+    if !command.is_null() {
+        count_child();
+    }
+    behind!(SYSTEM, fn(*const c_char) -> c_int, (command), -1)
+}
+
+/// `popen`.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn popen(command: *const c_char, mode: *const c_char) -> *mut c_void {
+    let missing = core::ptr::null_mut();
+    let stream =
+        behind!(POPEN, fn(*const c_char, *const c_char) -> *mut c_void, (command, mode), missing);
+    if !stream.is_null() {
+        count_child();
+    }
+    stream
 }

@@ -89,6 +89,14 @@ pub(crate) fn resolve() -> u32 {
     4
 }
 
+/// Looks up the others, so that none has to be sought where the dynamic linker's lock may be held: in a signal handler,
+/// in a child of fork.
+pub(crate) fn resolve_others() {
+    for next in [&POSIX_MEMALIGN, &ALIGNED_ALLOC, &MEMALIGN, &VALLOC, &PVALLOC, &DLCLOSE] {
+        next.get();
+    }
+}
+
 /// The least that an allocator other than the C library's is asked for.
 const LEAST_BYTES: usize = 16;
 

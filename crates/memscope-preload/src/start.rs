@@ -96,6 +96,7 @@ unsafe extern "C" fn construct(
 ) {
     start();
     exec::resolve();
+    host::resolve_others();
     // SAFETY: constructors run before main, on the only thread.
     unsafe { environment::restore(environment) };
 }

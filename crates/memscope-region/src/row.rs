@@ -292,7 +292,7 @@ pub enum MissCause {
     Reentered = 0,
     /// The event came before the region was there, or while it was being made.
     NotReady = 1,
-    /// No region could be had at all.
+    /// No region could be had at all. (Not fed yet: without a region there is nowhere to count.)
     NoRegion = 2,
     /// No room for another thread.
     Threads = 3,
@@ -302,7 +302,7 @@ pub enum MissCause {
     Counters = 5,
     /// No room for the records of this part of the address space.
     Records = 6,
-    /// Reserved.
+    /// Reserved; nothing feeds it.
     Other = 7,
 }
 

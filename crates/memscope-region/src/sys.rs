@@ -242,7 +242,7 @@ pub fn clock_ns(clock: i32) -> u64 {
     }
 }
 
-/// A connected SOCK_SEQPACKET socket to the abstract address `name`; never waits.
+/// A connected SOCK_SEQPACKET socket to the abstract address `name`. Waits while the listener's backlog is full.
 pub fn connect_abstract(name: &[u8]) -> Result<i32, Errno> {
     let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
     let path = address.sun_path.get_mut(1..1 + name.len()).ok_or(libc::ENAMETOOLONG)?;
@@ -323,7 +323,7 @@ pub fn file_limit() -> u64 {
     limit(libc::RLIMIT_FSIZE)
 }
 
-/// The readable mapping that covers an address: its first address and one past its last.
+/// The mapping that covers an address: its first address and one past its last.
 ///
 /// Linux 6.11 answers by an ioctl on /proc/self/maps (3.5 µs); before, the file is read.
 pub fn mapping_of(address: usize) -> Option<(usize, usize)> {
