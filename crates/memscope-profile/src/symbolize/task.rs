@@ -56,6 +56,8 @@ pub(super) struct Found {
     pub(super) trouble: Option<Trouble>,
     /// The separate debug file that was used.
     pub(super) debug_path: String,
+    /// Whether the module has debug information that can be read, of whatever part.
+    pub(super) has_debug_info: bool,
     /// What is wrong with the debug information, and for how many addresses it could not be used.
     pub(super) damage: Option<(String, usize)>,
     /// The frames of each address: its place in the profile, the first frame, how many.
@@ -86,6 +88,7 @@ impl Task {
             module: job.place,
             trouble: None,
             debug_path: String::new(),
+            has_debug_info: false,
             damage: None,
             runs: Vec::with_capacity(self.wanted.len()),
             frames: Vec::new(),
@@ -104,6 +107,7 @@ impl Task {
                 if let Some(path) = &files.debug_path {
                     found.debug_path = path.to_string_lossy().into_owned();
                 }
+                found.has_debug_info = files.debug_info.is_some();
                 found.damage = files.damage.clone().map(|damage| (damage, self.wanted.len()));
                 self.use_debug_info(files, &mut found, &advance);
                 self.use_symbol_table(files, &mut found);

@@ -14,6 +14,8 @@ pub(super) struct Outcome {
     /// The separate debug file that was used, if any.
     pub(super) debug_path: String,
     trouble: Option<Trouble>,
+    /// Whether there is debug information, even if it covers none of the addresses.
+    has_debug_info: bool,
     damage: Option<(String, usize)>,
     asked: usize,
     by_debug_info: usize,
@@ -26,6 +28,7 @@ impl Outcome {
             module: found.module,
             debug_path: found.debug_path.clone(),
             trouble: found.trouble.clone(),
+            has_debug_info: found.has_debug_info,
             damage: found.damage.clone(),
             asked: found.asked,
             by_debug_info: found.by_debug_info,
@@ -87,11 +90,11 @@ impl Outcome {
                 ),
                 "Build or install the file again.".to_owned(),
             ),
-            (None, None) if self.by_debug_info == 0 && self.named == 0 => (
+            (None, None) if !self.has_debug_info && self.named == 0 => (
                 format!("{path} has no symbols, so {addresses} in it have no names."),
                 get_debug_info(path),
             ),
-            (None, None) if self.by_debug_info == 0 => (
+            (None, None) if !self.has_debug_info => (
                 format!(
                     "{path} has no debug information, so its functions have no files, lines or inlined calls."
                 ),
@@ -150,6 +153,7 @@ mod tests {
             module: 0,
             debug_path: String::new(),
             trouble: None,
+            has_debug_info: by_debug_info > 0,
             damage: None,
             asked,
             by_debug_info,
@@ -173,6 +177,15 @@ mod tests {
         let half = outcome(20, 10, 20).warning("/home/me/demo").unwrap();
         assert!(half.message.contains("10 of 20 addresses"), "{}", half.message);
         assert_eq!(outcome(20, 10, 20).symbols(), Symbols::DebugInfo);
+    }
+
+    #[test]
+    fn debug_information_that_covers_none_of_a_few_addresses_is_not_called_missing() {
+        let few = Outcome { has_debug_info: true, ..outcome(2, 0, 2) };
+        assert_eq!(few.warning("/home/me/demo"), None);
+        let many = Outcome { has_debug_info: true, ..outcome(20, 0, 20) };
+        let many = many.warning("/home/me/demo").unwrap();
+        assert!(many.message.starts_with("A part of /home/me/demo"), "{}", many.message);
     }
 
     #[test]

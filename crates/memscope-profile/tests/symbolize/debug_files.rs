@@ -241,6 +241,17 @@ fn a_stripped_library_has_the_names_that_it_exports() {
 }
 
 #[test]
+fn a_program_with_debug_information_is_not_blamed_for_what_its_startup_code_lacks() {
+    let folder = folder("startup");
+    for (option, warnings) in [("-g", 0), ("-g0", 1)] {
+        let program = build_c(&folder, &[option]);
+        let start = bytes_of(&program, "_start")[0];
+        let profile = symbolized(&program, &[start], &search());
+        assert_eq!(profile.warnings.len(), warnings, "{:?}", profile.warnings);
+    }
+}
+
+#[test]
 fn a_rebuilt_program_gives_no_names_rather_than_wrong_ones() {
     let folder = folder("rebuilt");
     let program = build_c(&folder, &["-g"]);
