@@ -139,7 +139,7 @@ pub(crate) fn overhead(cases: &[Measured], subtitle: &str) -> String {
             format!("{}×", number(tick)),
         ));
     }
-    let foot = "logarithmic; jemalloc’s multiple is of jemalloc without its profiler";
+    let foot = "logarithmic; dhat-rs with whole stacks; jemalloc’s multiple is of jemalloc without its profiler";
     document = document.add(text(WIDTH - RIGHT, bottom + 28.0, "small end", foot));
     for (place, case) in cases.iter().enumerate() {
         let top = TOP + group * place as f64;
