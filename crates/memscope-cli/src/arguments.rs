@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use memscope_profile::analyze::Metric;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A heap profiler that records every allocation of an unmodified program with its full stack.
 #[derive(Debug, Parser)]
@@ -116,6 +116,24 @@ pub(crate) struct View {
     /// What the collapsed stacks count
     #[arg(long, default_value = "peak", value_parser = metric())]
     pub(crate) metric: Metric,
+}
+
+impl Run {
+    /// Where a run writes to, each with its option.
+    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 3] {
+        [
+            ("--output", self.output.as_deref()),
+            ("--json", self.json.as_deref()),
+            ("--folded", self.folded.as_deref()),
+        ]
+    }
+}
+
+impl Report {
+    /// Where a report writes to, each with its option.
+    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 2] {
+        [("--json", self.json.as_deref()), ("--folded", self.folded.as_deref())]
+    }
 }
 
 /// The metrics by the names that users give them.

@@ -4,6 +4,7 @@
 //! - A path that cannot be written is found when the output is opened, not after hours of work.
 //! - A file is complete or absent: it is written under a temporary name beside its place and then renamed. What
 //!   is not a regular file (a pipe, `/dev/null`) is written directly, since a rename would replace it.
+//! - No two outputs go to one place, where the later would replace the earlier or be mixed with it.
 //! - An output that is dropped unfinished leaves nothing behind.
 //!
 //! Deliberately absent: formats.
@@ -11,8 +12,44 @@
 use crate::error::{Error, reason};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Refuses outputs, each with its option, of which two go to the same file or both to stdout.
+pub(crate) fn check_distinct(targets: &[(&str, Option<&Path>)]) -> Result<(), Error> {
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for &(option, path) in targets {
+        // Devices such as /dev/null take any number.
+        let Some(path) = path.filter(|path| !is_device(path)) else { continue };
+        let place = place_of(path);
+        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == place) {
+            let place =
+                if path == Path::new("-") { "stdout".into() } else { path.to_string_lossy() };
+            return Err(Error::new(format!("{other} and {option} both write to {place}"))
+                .hint("Give each output a file of its own; one of them may be `-`, stdout."));
+        }
+        seen.push((option, place));
+    }
+    Ok(())
+}
+
+fn is_device(path: &Path) -> bool {
+    path != Path::new("-")
+        && fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_char_device())
+}
+
+/// The same for all ways to write a path, whether its file is there already or not.
+fn place_of(path: &Path) -> PathBuf {
+    if path == Path::new("-") {
+        return path.to_owned();
+    }
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
 
 /// A place that a profile is written to.
 #[derive(Debug)]
@@ -161,6 +198,31 @@ mod tests {
         assert!(failed.unwrap_err().message.contains("a.json"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn one_place_for_two_outputs_is_refused_however_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("there"), "").unwrap();
+        std::os::unix::fs::symlink("there", file("link")).unwrap();
+        let check = |one: &Path, two: &Path| {
+            check_distinct(&[("--output", None), ("--json", Some(one)), ("--folded", Some(two))])
+        };
+        for (one, two) in [("there", "link"), ("absent", "./absent"), ("no/folder", "no/folder")] {
+            let error = check(&file(one), &file(two)).unwrap_err();
+            assert!(error.message.starts_with("--json and --folded both write to "), "{error}");
+            assert!(!error.hint.is_empty());
+        }
+        let stdout = Path::new("-");
+        assert!(check(stdout, stdout).unwrap_err().message.ends_with("stdout"));
+        for (one, two) in [
+            (file("there"), file("absent")),
+            (stdout.to_owned(), file("-")),
+            ("/dev/null".into(), "/dev/null".into()),
+        ] {
+            assert_eq!(check(&one, &two), Ok(()));
+        }
     }
 
     #[test]

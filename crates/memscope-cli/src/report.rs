@@ -5,7 +5,7 @@
 
 use crate::arguments::Report;
 use crate::error::{Error, reason};
-use crate::output::Output;
+use crate::output::{Output, check_distinct};
 use crate::show;
 use crate::symbols::symbolize;
 use crate::terminal::{Style, Voice};
@@ -20,9 +20,12 @@ use std::path::{Path, PathBuf};
 
 /// The exit code when a file cannot be read or written.
 const FAILURE: u8 = 1;
+/// The exit code when the command line is wrong.
+const MISUSE: u8 = 2;
 
 /// Shows the profile. The value is the exit code.
 pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
+    check_distinct(&options.targets()).map_err(|error| error.exit_code(MISUSE))?;
     let open =
         |path: &Option<PathBuf>| path.as_deref().map(|path| Output::open(path, 0o600)).transpose();
     let show = || -> Result<(), Error> {

@@ -6,7 +6,7 @@
 
 use crate::arguments::Run;
 use crate::error::{Error, OWN_FAILURE};
-use crate::output::Output;
+use crate::output::{Output, check_distinct};
 use crate::symbols::symbolize;
 use crate::terminal::{Style, Voice};
 use crate::{caveats, hookable, program, recording, show, supervise};
@@ -18,6 +18,7 @@ use std::process::ExitStatus;
 
 /// Runs the program and reports. The value is the exit code.
 pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
+    check_distinct(&options.targets())?;
     let open = |path: &Option<PathBuf>| {
         // A profile holds paths and arguments, which are the user's own business.
         path.as_deref().map(|path| Output::open(path, 0o600)).transpose()

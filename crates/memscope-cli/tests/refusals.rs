@@ -101,6 +101,20 @@ fn an_output_that_cannot_be_written_is_found_before_the_program_runs() {
 }
 
 #[test]
+fn two_outputs_to_one_place_are_refused_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    for (one, two) in [(["--json", "-"], ["--folded", "-"]), (["-o", "x"], ["--json", "./x"])] {
+        let mut command = memscope();
+        command.current_dir(folder.path()).arg("run").args(one).args(two);
+        Outcome::of(command.args(["--", "touch", "trace"])).assert_refused(125, "both write to");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let mut command = memscope();
+    command.args(["report", "no-such-profile", "--json", "--folded"]);
+    Outcome::of(&mut command).assert_refused(2, "--json and --folded both write to stdout");
+}
+
+#[test]
 fn a_limit_on_file_size_is_refused_before_the_program_runs() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
