@@ -318,7 +318,8 @@ fn claims_cost_nothing() {
         file.write_all_at(&directory, CHUNKS_OFFSET).expect("written");
         file.set_len(1 << 40).expect("sized");
         let region = Region::open(file).expect("a region");
-        let chunks = Table::ALL.iter().map(|it| it.max_rows() / it.rows_per_chunk()).sum::<u32>();
+        let chunks =
+            Table::ALL.iter().map(|it| it.max_rows().div_ceil(it.rows_per_chunk())).sum::<u32>();
         let bad_chunks = if spread { 0 } else { chunks as usize - 1 };
         let layout = region.layout().expect("layout");
         assert_eq!(layout.bad_chunks, bad_chunks);
