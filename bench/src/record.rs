@@ -136,7 +136,7 @@ profiler to jemalloc without it. An event is an allocation (or a realloc) with i
 - memscope: its library preloaded, the region held by the bench: the program's own time. `memscope run, all of it`
   adds the command: supervising, and reading the region at the end.
 - heaptrack: its library preloaded, its raw output to /dev/null; its interpreter, which finds stacks' names and
-  would run beside the program, does not run.
+  would run beside the program, does not run. It keeps 64 frames of a stack at most.
 - dhat-rs: linked, whole stacks (trim_backtraces off), without its work when the profiler is dropped.
 - jemalloc: linked through tikv-jemallocator with `profiling`; lg_prof_sample 0 (every allocation) and 19 (512 KiB).
 

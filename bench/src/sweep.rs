@@ -55,7 +55,7 @@ pub(crate) fn all() -> Vec<Sweep> {
         Sweep {
             name: "stacks",
             title: "Cost of an allocation and its free against the number of distinct stacks",
-            axis: "distinct stacks, ten frames each, met at random",
+            axis: "distinct stacks of twenty frames, met at random, five million blocks",
             points: points(&[10, 100, 1_000, 10_000, 100_000, 1_000_000], "stacks", &|stacks| {
                 words(["stacks", "5000000", stacks])
             }),
