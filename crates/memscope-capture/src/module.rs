@@ -38,6 +38,7 @@ impl Modules {
                 0 => {}
                 _ => continue,
             }
+            // ORDERING: relaxed, as above.
             match slot.compare_exchange(0, start, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
                     write_row(process, row as u32, object);
