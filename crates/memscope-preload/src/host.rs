@@ -63,6 +63,7 @@ pub(crate) static ALIGNED_ALLOC: Next = Next::new(c"aligned_alloc");
 pub(crate) static MEMALIGN: Next = Next::new(c"memalign");
 pub(crate) static VALLOC: Next = Next::new(c"valloc");
 pub(crate) static PVALLOC: Next = Next::new(c"pvalloc");
+pub(crate) static MALLOC_USABLE_SIZE: Next = Next::new(c"malloc_usable_size");
 pub(crate) static DLCLOSE: Next = Next::new(c"dlclose");
 
 /// Finds the four functions that everything needs, and returns log2 of the bytes that no two blocks begin in. Before
@@ -92,7 +93,15 @@ pub(crate) fn resolve() -> u32 {
 /// Looks up the others, so that none has to be sought where the dynamic linker's lock may be held: in a signal handler,
 /// in a child of fork.
 pub(crate) fn resolve_others() {
-    for next in [&POSIX_MEMALIGN, &ALIGNED_ALLOC, &MEMALIGN, &VALLOC, &PVALLOC, &DLCLOSE] {
+    for next in [
+        &POSIX_MEMALIGN,
+        &ALIGNED_ALLOC,
+        &MEMALIGN,
+        &VALLOC,
+        &PVALLOC,
+        &MALLOC_USABLE_SIZE,
+        &DLCLOSE,
+    ] {
         next.get();
     }
 }

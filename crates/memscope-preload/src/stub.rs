@@ -162,6 +162,16 @@ unsafe extern "C" fn free_aligned_sized(block: RawBlock, _alignment: usize, _siz
     unsafe { hooks::free::<Behind>(block) }
 }
 
+/// `malloc_usable_size`: an event of no kind, answered by the allocator behind. It stands here so that the answer comes
+/// from the same allocator as the block, whatever other library has a function of this name.
+///
+/// # Safety
+/// As for the C function.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn malloc_usable_size(block: RawBlock) -> usize {
+    behind!(host::MALLOC_USABLE_SIZE, fn(RawBlock) -> usize, (block), 0)
+}
+
 /// `dlclose`: after it, what was known of the code that went away no longer holds.
 ///
 /// # Safety
