@@ -7,8 +7,10 @@
 
 pub mod ledger;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// Builds the Rust program `name` under the profile of the running test and returns its path. A second call finds
 /// it built, at the cost of one idle cargo run.
@@ -58,12 +60,19 @@ pub fn c_program(name: &str) -> PathBuf {
     compile(name, stem, &["-pthread", "-ldl"])
 }
 
+/// What this process has compiled. Once only: a program that runs must not find its file replaced, for it may execute it
+/// again.
+static COMPILED: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+
 fn compile(source: &str, target: &str, flags: &[&str]) -> PathBuf {
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = compiled.get(target) {
+        return path.clone();
+    }
     let folder = profile_folder().join("testprograms-c");
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
-    // Tests run side by side: each compiles for itself, and the last to finish puts its result in place.
-    let mine =
-        folder.join(format!("{target}.{}.{:?}", std::process::id(), std::thread::current().id()));
+    // Processes of tests may run side by side: each compiles for itself, and the last puts its result in place.
+    let mine = folder.join(format!("{target}.{}", std::process::id()));
     let compiler = if source.ends_with(".cpp") { "c++" } else { "cc" };
     let mut command = Command::new(compiler);
     // The compiler would leave out an allocation that it sees freed unused.
@@ -72,6 +81,7 @@ fn compile(source: &str, target: &str, flags: &[&str]) -> PathBuf {
     run(command);
     let path = folder.join(target);
     std::fs::rename(&mine, &path).expect("the target folder can be written");
+    compiled.insert(target.to_owned(), path.clone());
     path
 }
 
