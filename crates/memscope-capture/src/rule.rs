@@ -184,21 +184,20 @@ impl RuleTable {
                 slot.value.store(value, Ordering::Release);
                 return false;
             }
-            // ORDERING: relaxed, as above. If another thread was quicker, the next slot serves as well.
-            let free = there == 0 || there == TOMBSTONE;
-            if free
-                && slot
-                    .pc
-                    .compare_exchange(there, pc as u64, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
-            {
+            if there != 0 && there != TOMBSTONE {
+                at = (at + 1) & (slots.len() - 1);
+                continue;
+            }
+            // ORDERING: relaxed, as above. If another thread was quicker, the slot is looked at again.
+            let claimed =
+                slot.pc.compare_exchange(there, pc as u64, Ordering::Relaxed, Ordering::Relaxed);
+            if claimed.is_ok() {
                 // ORDERING: release, as above.
                 slot.value.store(value, Ordering::Release);
                 // ORDERING: relaxed, an estimate. A tombstone was counted when it was an address.
                 let used = self.used.fetch_add(u32::from(there == 0), Ordering::Relaxed) as usize;
                 return used > slots.len() / 8 * 5;
             }
-            at = (at + 1) & (slots.len() - 1);
         }
         true
     }

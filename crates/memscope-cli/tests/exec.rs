@@ -134,8 +134,11 @@ fn children_are_left_alone_and_counted() {
 /// A script in `folder`, ready to be run.
 fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by another process: a child that another test forks meanwhile would hold the file open for writing, and a
+    // file that is open for writing cannot be executed.
+    let write = "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\"";
+    let written = Command::new("sh").args(["-c", write]).arg(&path).arg(text).status();
+    assert!(written.unwrap().success());
     path
 }
 

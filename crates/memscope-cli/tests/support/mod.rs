@@ -6,7 +6,7 @@
 
 pub(crate) mod profile;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
@@ -71,7 +71,18 @@ pub(crate) struct Running {
 
 /// Starts a command and reads what it says.
 pub(crate) fn start(command: &mut Command) -> Running {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut tries = 0;
+    let mut child = loop {
+        match command.spawn() {
+            // A child that another test has just forked still holds a file open that was written before.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < 500 => {
+                tries += 1;
+                thread::sleep(Duration::from_millis(10));
+            }
+            spawned => break spawned.unwrap(),
+        }
+    };
     let stdout = child.stdout.take().unwrap();
     let stderr = child.stderr.take().unwrap();
     Running { child, streams: [read(stdout), read(stderr)] }
