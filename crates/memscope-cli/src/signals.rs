@@ -16,7 +16,7 @@
 //!
 //! A signal that is sent to the whole process group reaches the program twice, once forwarded.
 
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getppid, getsid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
@@ -85,34 +85,55 @@ fn send(program: Pid, number: i32) {
     }
 }
 
+/// What `/proc/<pid>/stat` says of a process and its terminal. The ids may be 0, which stands for a process outside our
+/// namespace of process ids (the leader of a container's session); so they are numbers here, and not [`Pid`]s.
+#[derive(Debug, PartialEq, Eq)]
+struct Standing {
+    state: char,
+    parent: i32,
+    group: i32,
+    session: i32,
+    /// The foreground group of the controlling terminal, -1 without one.
+    foreground_group: i32,
+}
+
+impl Standing {
+    fn of(process: impl std::fmt::Display) -> Option<Self> {
+        Self::read(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+    }
+
+    /// The name before the state, in parentheses, may hold anything.
+    fn read(stat: &str) -> Option<Self> {
+        let mut fields = stat.rsplit_once(") ")?.1.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let mut number = || fields.next()?.parse::<i32>().ok();
+        let (parent, group, session) = (number()?, number()?, number()?);
+        let _terminal = number()?;
+        Some(Self { state, parent, group, session, foreground_group: number()? })
+    }
+
+    /// Whether its group is the foreground group of a terminal.
+    fn is_in_foreground(&self) -> bool {
+        self.group != 0 && self.group == self.foreground_group
+    }
+}
+
 /// Whether our group is the foreground group of a terminal.
 fn is_in_foreground() -> bool {
-    std::fs::File::open("/dev/tty")
-        .ok()
-        .and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok())
-        .is_some_and(|group| group == getpgrp())
+    Standing::of("self").is_some_and(|ours| ours.is_in_foreground())
 }
 
 /// Whether our parent is a shell with job control: of our session, and with us in a group of our own that has the
 /// terminal. Only then will somebody continue us.
 fn has_shell() -> bool {
-    let Some(parent) = getppid() else { return false };
-    let same_session = getsid(Some(parent)).ok() == getsid(None).ok();
-    let other_group = getpgid(Some(parent)).is_ok_and(|group| group != getpgrp());
-    same_session && other_group && is_in_foreground()
+    let Some(ours) = Standing::of("self") else { return false };
+    let Some(parent) = Standing::of(ours.parent) else { return false };
+    parent.session == ours.session && parent.group != ours.group && ours.is_in_foreground()
 }
 
 /// Whether a process is stopped at this moment.
 fn is_stopped(process: Pid) -> bool {
-    std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))
-        .ok()
-        .and_then(|stat| state(&stat))
-        .is_some_and(|state| state == 'T')
-}
-
-/// The state in `/proc/<pid>/stat`. The name before it, in parentheses, may hold anything.
-fn state(stat: &str) -> Option<char> {
-    stat.rsplit_once(") ")?.1.chars().next()
+    Standing::of(process.as_raw_nonzero()).is_some_and(|standing| standing.state == 'T')
 }
 
 /// The mask of ignored signals in `/proc/<pid>/status`; bit 0 is signal 1.
@@ -129,7 +150,17 @@ mod tests {
     fn what_the_kernel_writes_is_read() {
         assert_eq!(ignored_signals("Name:\tx\nSigBlk:\t01\nSigIgn:\t0000000000001000\n"), 0x1000);
         assert_eq!(ignored_signals(""), 0);
-        assert_eq!(state("12 (a) T b) S 1 2"), Some('S'));
-        assert_eq!(state("12 (a"), None);
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_leads_the_session() {
+        let standing = Standing::read("12 (a) T b) S 1 0 0 0 -1 4194560").unwrap();
+        let read = Standing { state: 'S', parent: 1, group: 0, session: 0, foreground_group: -1 };
+        assert_eq!(standing, read);
+        assert!(!standing.is_in_foreground());
+        assert!(!Standing { foreground_group: 0, ..standing }.is_in_foreground());
+        assert!(Standing::read("12 (sh) S 1 7 5 34816 7 4194560").unwrap().is_in_foreground());
+        assert_eq!(Standing::read("12 (a"), None);
+        assert_eq!(Standing::read("12 (a) S 1 2"), None);
     }
 }
