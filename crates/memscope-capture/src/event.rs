@@ -12,6 +12,7 @@
 use crate::arch::Entry;
 use crate::frame::Taken;
 use crate::process::{PROCESS, birth};
+use crate::side;
 use crate::site::Sites;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -224,14 +225,26 @@ pub fn freeing(guard: &mut Guard, block: usize, moving: bool) -> Option<Forgotte
     // ORDERING: relaxed; the record belongs to whoever owns the block.
     let record = Record(place.load(Ordering::Relaxed));
     if record.site() == 0 {
-        unknown_free(row);
-        return Some(Forgotten::UNKNOWN);
+        return no_block(row, place);
     }
     let forgotten = freed_at(guard, place, record, block, moving);
     if forgotten.is_some() {
         add(&row.successes, 1);
     }
     forgotten
+}
+
+/// A free of a block that has no site: it is unknown, or was made while its thread was set aside, which is no event.
+#[cold]
+fn no_block(row: &ThreadCells, place: &AtomicU64) -> Option<Forgotten> {
+    // ORDERING: relaxed, as in `freeing`.
+    if place.load(Ordering::Relaxed) == side::MARK {
+        place.store(0, Ordering::Relaxed);
+        add(&row.attempts, 1u64.wrapping_neg());
+        return None;
+    }
+    unknown_free(row);
+    Some(Forgotten::UNKNOWN)
 }
 
 #[cold]

@@ -5,7 +5,8 @@
 //! realloc), so that the program's memory behaves as it did.
 
 use crate::arch::Entry;
-use crate::event;
+use crate::event::{self, Forgotten};
+use crate::side;
 use crate::thread::Guard;
 use core::ffi::{c_int, c_void};
 use memscope_region::Kind;
@@ -44,14 +45,47 @@ pub trait Host {
 /// # Safety
 /// The calling thread is in the hook entered at `entry` and owns the block.
 #[inline(always)]
-unsafe fn record<H: Host>(entry: Entry, kind: Kind, block: RawBlock, size: usize) {
-    let Some(mut guard) = Guard::take(H::start) else { return };
+pub(crate) unsafe fn record(
+    start: impl Fn(),
+    entry: Entry,
+    kind: Kind,
+    block: RawBlock,
+    size: usize,
+) {
+    let Some(mut guard) = Guard::take(start) else {
+        side::allocated(block as usize);
+        return;
+    };
     if block.is_null() {
         event::failed(&mut guard);
         return;
     }
     // SAFETY: the caller's promise.
     unsafe { event::allocated(&mut guard, entry, kind, block as usize, size) };
+}
+
+/// Records that a block is about to be freed, or (`moving`) given to a realloc. Returns what takes that back.
+#[inline(always)]
+pub(crate) fn forget(start: impl Fn(), block: RawBlock, moving: bool) -> Option<Forgotten> {
+    if block.is_null() {
+        return None;
+    }
+    match Guard::take(&start) {
+        Some(mut guard) => event::freeing(&mut guard, block as usize, moving),
+        None => side::freeing(start, block as usize, moving),
+    }
+}
+
+/// Records that a realloc failed: the old block is still there.
+#[cold]
+#[inline(never)]
+pub(crate) fn not_moved(start: impl Fn(), block: RawBlock, forgotten: Option<Forgotten>) {
+    if let Some(mut guard) = Guard::take(start) {
+        if let Some(forgotten) = forgotten {
+            event::take_back(&mut guard, block as usize, forgotten);
+        }
+        event::failed(&mut guard);
+    }
 }
 
 /// `malloc`.
@@ -63,7 +97,7 @@ pub unsafe fn malloc<H: Host>(size: usize, entry: Entry) -> RawBlock {
     // SAFETY: passed on.
     unsafe {
         let block = H::malloc(size);
-        record::<H>(entry, Kind::Malloc, block, size);
+        record(H::start, entry, Kind::Malloc, block, size);
         block
     }
 }
@@ -77,7 +111,7 @@ pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> RawBlo
     // SAFETY: passed on. If the product overflows the real function returns null.
     unsafe {
         let block = H::calloc(count, size);
-        record::<H>(entry, Kind::Calloc, block, count.wrapping_mul(size));
+        record(H::start, entry, Kind::Calloc, block, count.wrapping_mul(size));
         block
     }
 }
@@ -89,11 +123,7 @@ pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> RawBlo
 #[inline(always)]
 pub unsafe fn free<H: Host>(block: RawBlock) {
     // Recorded first: once it is freed, another thread may be given the address.
-    if !block.is_null()
-        && let Some(mut guard) = Guard::take(H::start)
-    {
-        event::freeing(&mut guard, block as usize, false);
-    }
+    forget(H::start, block, false);
     // SAFETY: passed on.
     unsafe { H::free(block) }
 }
@@ -105,28 +135,18 @@ pub unsafe fn free<H: Host>(block: RawBlock) {
 /// See [`malloc`].
 #[inline(always)]
 pub unsafe fn realloc<H: Host>(block: RawBlock, size: usize, entry: Entry) -> RawBlock {
-    let mut forgotten = None;
-    if !block.is_null()
-        && let Some(mut guard) = Guard::take(H::start)
-    {
-        forgotten = event::freeing(&mut guard, block as usize, size != 0);
-    }
+    let forgotten = forget(H::start, block, size != 0);
     // SAFETY: passed on.
     let new = unsafe { H::realloc(block, size) };
     if new.is_null() {
         if size == 0 && !block.is_null() {
             return new;
         }
-        if let Some(mut guard) = Guard::take(H::start) {
-            if let Some(forgotten) = forgotten {
-                event::take_back(&mut guard, block as usize, forgotten);
-            }
-            event::failed(&mut guard);
-        }
+        not_moved(H::start, block, forgotten);
         return new;
     }
     // SAFETY: passed on.
-    unsafe { record::<H>(entry, Kind::Realloc, new, size) };
+    unsafe { record(H::start, entry, Kind::Realloc, new, size) };
     new
 }
 
@@ -142,7 +162,7 @@ pub unsafe fn aligned<H: Host>(
 ) -> RawBlock {
     let block = allocate();
     // SAFETY: passed on.
-    unsafe { record::<H>(entry, Kind::Aligned, block, size) };
+    unsafe { record(H::start, entry, Kind::Aligned, block, size) };
     block
 }
 
@@ -161,7 +181,7 @@ pub unsafe fn posix_memalign<H: Host>(
     // SAFETY: on success the real function stored the block there.
     unsafe {
         let block = if result == 0 { *place } else { core::ptr::null_mut() };
-        record::<H>(entry, Kind::Aligned, block, size);
+        record(H::start, entry, Kind::Aligned, block, size);
     }
     result
 }

@@ -8,6 +8,7 @@ use crate::arch;
 use crate::arena::Arena;
 use crate::frame::Bounds;
 use crate::process::{PROCESS, Process, Shadow};
+use crate::side::{self, Side};
 use crate::site::Sites;
 use crate::stack::Walker;
 use core::cell::UnsafeCell;
@@ -30,6 +31,8 @@ pub struct ThreadState {
     pointer: AtomicUsize,
     /// The next in [`Process::threads`].
     pub next: AtomicPtr<ThreadState>,
+    /// What is out of the ordinary about it.
+    pub(crate) side: Side,
     state: UnsafeCell<State>,
 }
 
@@ -60,8 +63,12 @@ pub struct Guard {
 /// The thread-local word of a thread that is being given a state.
 const REGISTERING: usize = 1;
 
-/// The thread-local word of a thread that could not be given a state. The words above are addresses of states.
+/// The thread-local word of a thread that could not be given a state.
 const NOWHERE: usize = 2;
+
+/// The thread-local word of a thread whose events are looked at first, see [`crate::side`]. The words above are
+/// addresses of states.
+pub(crate) const SIDE: usize = 3;
 
 /// Looks at the thread's name so often, at new stacks: a thread names itself soon after it starts.
 const NAME_LOOKS: u32 = 32;
@@ -71,16 +78,16 @@ impl Guard {
     #[inline(always)]
     pub fn take(start: impl Fn()) -> Option<Guard> {
         let word = arch::thread_word();
-        if word <= NOWHERE || !PROCESS.is_on() {
+        if word <= SIDE || !PROCESS.is_on() {
             return Self::take_cold(start);
         }
-        // SAFETY: above `NOWHERE` the word is what `register` gave, which lives for ever.
+        // SAFETY: above `SIDE` the word is what `register` gave, which lives for ever.
         Self::enter(unsafe { &*(word as *const ThreadState) })
     }
 
     /// Takes the guard of a thread's state, unless its hook is being re-entered.
     #[inline(always)]
-    fn enter(thread: &'static ThreadState) -> Option<Guard> {
+    pub(crate) fn enter(thread: &'static ThreadState) -> Option<Guard> {
         // ORDERING: relaxed with compiler fences: the flag is for signal handlers on this very thread.
         if thread.busy.load(Ordering::Relaxed) != 0 {
             thread.note_reentered();
@@ -111,6 +118,7 @@ impl Guard {
                 PROCESS.note_unthreaded_miss(MissCause::Threads);
                 return None;
             }
+            SIDE => return Self::enter(side::admitted()?),
             // A signal handler that interrupted the registering: a second state for one thread would be one too many.
             REGISTERING => {
                 PROCESS.note_unthreaded_miss(MissCause::Reentered);
@@ -121,6 +129,9 @@ impl Guard {
         match register(&PROCESS) {
             Ok(thread) => {
                 arch::set_thread_word(core::ptr::from_ref(thread) as usize);
+                if side::take_for_reader(thread) {
+                    return None;
+                }
                 Self::enter(thread)
             }
             Err(cause) => {
@@ -130,6 +141,11 @@ impl Guard {
                 None
             }
         }
+    }
+
+    /// The thread.
+    pub(crate) fn thread(&self) -> &'static ThreadState {
+        self.thread
     }
 
     /// The thread's row.
@@ -189,6 +205,13 @@ impl Drop for Guard {
 }
 
 impl ThreadState {
+    /// The thread's row.
+    pub(crate) fn row(&self) -> &'static ThreadCells {
+        // SAFETY: as in `Guard::row`.
+        // ORDERING: relaxed, as there.
+        unsafe { &*self.row.load(Ordering::Relaxed) }
+    }
+
     /// Counts an event in a signal handler that interrupted a hook. It is an attempt as well; the reader adds it, for
     /// the counter of attempts may be half-way through its own update.
     #[cold]
@@ -242,6 +265,7 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
             shadow,
             pointer: AtomicUsize::new(pointer),
             next: AtomicPtr::new(core::ptr::null_mut()),
+            side: Side::new(),
             state: UnsafeCell::new(State { arena, walker, sites, last_block: 0, name_looks: 0 }),
         });
         &*place
@@ -281,6 +305,7 @@ fn take_over(writer: &memscope_region::writer::Writer, thread: &'static ThreadSt
     state.walker.restart(own_stack(thread.pointer.load(Ordering::Relaxed)));
     state.last_block = 0;
     state.name_looks = 0;
+    thread.side.reset();
     thread.busy.fill(0);
 }
 

@@ -55,7 +55,7 @@ impl Registers {
     }
 }
 
-// One word per thread, reached by the initial-exec model: a load from the GOT and one relative to fs. Rust's own
+// Two words per thread, the second for cold paths, reached by the initial-exec model: a load from the GOT and one relative to fs. Rust's own
 // thread-locals would call __tls_get_addr in a shared library.
 global_asm!(
     ".pushsection .tbss.memscope_thread,\"awT\",@nobits",
@@ -63,9 +63,9 @@ global_asm!(
     ".hidden memscope_thread_word",
     ".globl memscope_thread_word",
     ".type memscope_thread_word, @object",
-    ".size memscope_thread_word, 8",
+    ".size memscope_thread_word, 16",
     "memscope_thread_word:",
-    ".zero 8",
+    ".zero 16",
     ".popsection",
 );
 
@@ -93,6 +93,35 @@ pub fn set_thread_word(word: usize) {
         asm!(
             "mov {place}, qword ptr [rip + memscope_thread_word@GOTTPOFF]",
             "mov qword ptr fs:[{place}], {word}",
+            place = out(reg) _,
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// The thread's second word: 0 in a new thread.
+pub fn side_word() -> usize {
+    let word: usize;
+    // SAFETY: reads the calling thread's own word.
+    unsafe {
+        asm!(
+            "mov {word}, qword ptr [rip + memscope_thread_word@GOTTPOFF]",
+            "mov {word}, qword ptr fs:[{word} + 8]",
+            word = out(reg) word,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    word
+}
+
+/// Sets the thread's second word.
+pub fn set_side_word(word: usize) {
+    // SAFETY: writes the calling thread's own word, which nothing else uses.
+    unsafe {
+        asm!(
+            "mov {place}, qword ptr [rip + memscope_thread_word@GOTTPOFF]",
+            "mov qword ptr fs:[{place} + 8], {word}",
             place = out(reg) _,
             word = in(reg) word,
             options(nostack, preserves_flags),
