@@ -18,6 +18,7 @@
 //!            |
 //!          site    stack hash -> the thread's counter row (first sight: address, node, site are interned)
 //!
+//! global   the same for a Rust global allocator         side    threads that are set aside, or watched
 //! process  the region and what is shared between threads      thread  what belongs to one thread
 //! trie     insert-only, lock-free hash trie                    arena   private memory that is never given back
 //! ```
@@ -28,11 +29,14 @@ pub mod arena;
 pub mod cfi;
 pub mod event;
 pub mod frame;
+pub mod global;
 pub mod hooks;
 pub mod module;
 pub mod object;
+pub mod own;
 pub mod process;
 pub mod rule;
+pub mod side;
 pub mod site;
 pub mod slow;
 pub mod stack;

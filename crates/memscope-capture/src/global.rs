@@ -1,0 +1,178 @@
+//! The entries of a Rust global allocator that records what it passes on.
+//!
+//! Each of the four methods goes to the same method of the inner allocator: `vec![0; n]` stays the inner one's
+//! `alloc_zeroed`. The methods that allocate go through a stub, as the malloc family's do (see [`crate::hooks`]): it
+//! notes the state at entry, so a stack begins at the stub's caller, the `GlobalAlloc` method or, where that ends in a
+//! jump, whoever called it.
+//!
+//! Invariant: an inner allocator is never asked for fewer bytes than a record stands for, with one exception, the C
+//! library's, whose blocks begin that far apart in any case. So no two blocks begin in one granule, whatever size
+//! classes the allocator has.
+
+use crate::arch::Entry;
+use crate::hooks;
+use crate::own;
+use core::alloc::{GlobalAlloc, Layout};
+use core::arch::naked_asm;
+use memscope_region::Kind;
+
+/// The bytes that one record stands for in a region that the process makes for itself.
+const GRANULE_BYTES: usize = 32;
+
+/// An allocator and what is needed to record its blocks.
+#[derive(Debug)]
+pub struct Global<A> {
+    inner: A,
+    /// The least that the inner allocator is asked for.
+    least_bytes: usize,
+}
+
+impl<A> Global<A> {
+    /// For an allocator that is not known.
+    pub const fn new(inner: A) -> Self {
+        Self { inner, least_bytes: GRANULE_BYTES }
+    }
+
+    /// For one that passes every request on to the C library.
+    pub const fn of_libc(inner: A) -> Self {
+        Self { inner, least_bytes: 0 }
+    }
+
+    /// The inner allocator.
+    pub const fn inner(&self) -> &A {
+        &self.inner
+    }
+}
+
+impl<A: GlobalAlloc> Global<A> {
+    /// The layout that the inner allocator is asked for.
+    ///
+    /// # Safety
+    /// `align` is a layout's.
+    #[inline(always)]
+    unsafe fn layout(&self, size: usize, align: usize) -> Layout {
+        // SAFETY: the caller's promise; a size that is raised to 32 does not overflow when it is rounded up to an
+        // alignment that a block of one byte may have.
+        unsafe { Layout::from_size_align_unchecked(size.max(self.least_bytes), align) }
+    }
+
+    /// `GlobalAlloc::alloc`.
+    ///
+    /// # Safety
+    /// As for the method; likewise for those that follow.
+    #[inline(always)]
+    pub unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on.
+        unsafe { alloc_stub(self, layout.size(), layout.align()) }
+    }
+
+    /// `GlobalAlloc::alloc_zeroed`.
+    ///
+    /// # Safety
+    /// See [`Global::alloc`].
+    #[inline(always)]
+    pub unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { alloc_zeroed_stub(self, layout.size(), layout.align()) }
+    }
+
+    /// `GlobalAlloc::realloc`.
+    ///
+    /// # Safety
+    /// See [`Global::alloc`].
+    #[inline(always)]
+    pub unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { realloc_stub(self, block, &layout, new_size) }
+    }
+
+    /// `GlobalAlloc::dealloc`.
+    ///
+    /// # Safety
+    /// See [`Global::alloc`].
+    #[inline(always)]
+    pub unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // Recorded first: once it is freed, another thread may be given the address.
+        hooks::forget(own::start, block.cast(), false);
+        // SAFETY: passed on, with the layout that it was allocated with.
+        unsafe { self.inner.dealloc(block, self.layout(layout.size(), layout.align())) }
+    }
+}
+
+/// Stubs with what their arguments leave free for the entry, and their bodies.
+macro_rules! stub {
+    ($($name:ident($($argument:ident: $type:ty),*), $sp:literal, $rbp:literal => $body:ident;)*) => {
+        $(
+            #[unsafe(naked)]
+            unsafe extern "C" fn $name<A: GlobalAlloc>(me: &Global<A>, $($argument: $type),*) -> *mut u8 {
+                naked_asm!(
+                    ".cfi_startproc",
+                    concat!("mov ", $sp, ", rsp"),
+                    concat!("mov ", $rbp, ", rbp"),
+                    "jmp {body}",
+                    ".cfi_endproc",
+                    body = sym $body::<A>,
+                )
+            }
+        )*
+    };
+}
+
+stub! {
+    alloc_stub(size: usize, align: usize), "rcx", "r8" => alloc_body;
+    alloc_zeroed_stub(size: usize, align: usize), "rcx", "r8" => alloc_zeroed_body;
+    realloc_stub(block: *mut u8, layout: &Layout, new_size: usize), "r8", "r9" => realloc_body;
+}
+
+unsafe extern "C" fn alloc_body<A: GlobalAlloc>(
+    me: &Global<A>,
+    size: usize,
+    align: usize,
+    sp: usize,
+    rbp: usize,
+) -> *mut u8 {
+    // SAFETY: called by the stub only, with the state at its entry; likewise below.
+    unsafe {
+        let block = me.inner.alloc(me.layout(size, align));
+        hooks::record(own::start, Entry { sp, rbp }, Kind::Malloc, block.cast(), size);
+        block
+    }
+}
+
+unsafe extern "C" fn alloc_zeroed_body<A: GlobalAlloc>(
+    me: &Global<A>,
+    size: usize,
+    align: usize,
+    sp: usize,
+    rbp: usize,
+) -> *mut u8 {
+    // SAFETY: as above.
+    unsafe {
+        let block = me.inner.alloc_zeroed(me.layout(size, align));
+        hooks::record(own::start, Entry { sp, rbp }, Kind::Calloc, block.cast(), size);
+        block
+    }
+}
+
+unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
+    me: &Global<A>,
+    block: *mut u8,
+    layout: &Layout,
+    new_size: usize,
+    sp: usize,
+    rbp: usize,
+) -> *mut u8 {
+    // The old half is recorded first: another thread may be given the address at once.
+    let forgotten = hooks::forget(own::start, block.cast(), true);
+    // SAFETY: as above.
+    unsafe {
+        let old = me.layout(layout.size(), layout.align());
+        let new = me.inner.realloc(block, old, new_size.max(me.least_bytes));
+        if new.is_null() {
+            hooks::not_moved(own::start, block.cast(), forgotten);
+        } else {
+            hooks::record(own::start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
+        }
+        new
+    }
+}

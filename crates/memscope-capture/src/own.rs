@@ -1,0 +1,131 @@
+//! A process that records itself: it makes its own region, with nobody outside to hand it to.
+//!
+//! The region is a memfd, of which a descriptor is kept, high up and closed on exec, for the reader in the same process
+//! (and for others, by way of /proc). Before it is used it is looked at whether it still is the region's: a program may
+//! close what it did not open.
+//!
+//! Invariants: as everywhere in this crate nothing is allocated, so this may run at the very first event, before `main`
+//! and before any constructor. Deliberately absent: a thread that keeps the clock. Whoever looks at the recording
+//! calls [`tick`]; the birth of a block is known to within the time between two looks.
+
+use crate::process::{ON, PROCESS, Start};
+use core::ffi::{CStr, c_char};
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use memscope_region::hello::MODE_VARIABLE;
+use memscope_region::record::Birth;
+use memscope_region::row::Fill;
+use memscope_region::sys;
+use memscope_region::table::{REGION_BYTES, Table};
+
+/// The kept descriptor's least number.
+const KEPT_FD: i32 = 500;
+
+/// The kept descriptor plus one; 0: none.
+static KEPT: AtomicI32 = AtomicI32::new(0);
+/// The device and the number of the file that it was.
+static IDENTITY: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+
+unsafe extern "C" {
+    /// The environment, an array that ends with null.
+    static environ: *const *const c_char;
+}
+
+/// Starts recording in a region of the process's own, unless it was started before or the environment says `off`.
+#[cold]
+#[inline(never)]
+pub fn start() {
+    if !PROCESS.claim_start() {
+        return;
+    }
+    if is_off() || make_region().is_none() {
+        PROCESS.give_up();
+    }
+}
+
+/// Whether `MEMSCOPE_MODE` is `off`.
+fn is_off() -> bool {
+    variable(MODE_VARIABLE).is_some_and(|mode| mode.to_bytes() == b"off")
+}
+
+/// The value of a variable of the environment, as it is now.
+fn variable(name: &str) -> Option<&'static CStr> {
+    // SAFETY: the C library's own; at the first event nobody else is changing it.
+    let mut entry = unsafe { environ };
+    loop {
+        // SAFETY: within the array, which ends with null.
+        let text = unsafe { entry.as_ref() }.copied().filter(|text| !text.is_null())?;
+        // SAFETY: entries are C strings.
+        let bytes = unsafe { CStr::from_ptr(text) }.to_bytes_with_nul();
+        let value = bytes.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        if let Some(value) = value {
+            return CStr::from_bytes_with_nul(value).ok();
+        }
+        entry = entry.wrapping_add(1);
+    }
+}
+
+fn make_region() -> Option<()> {
+    if sys::file_limit() < REGION_BYTES {
+        return None;
+    }
+    let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
+    let started = start_in(fd);
+    if started.is_some()
+        && let Ok(kept) = sys::duplicate(fd, KEPT_FD).or_else(|_| sys::duplicate(fd, 0))
+        && let Ok((device, number)) = sys::identity(kept)
+    {
+        // ORDERING: release on the last; the identity is seen by whoever sees the descriptor.
+        IDENTITY[0].store(device, Ordering::Relaxed);
+        IDENTITY[1].store(number, Ordering::Relaxed);
+        KEPT.store(kept + 1, Ordering::Release);
+    }
+    sys::close(fd);
+    started
+}
+
+fn start_in(fd: i32) -> Option<()> {
+    // One chunk of text is the longest command line that is kept.
+    let bytes = Table::Text.rows_per_chunk() as usize;
+    let buffer = sys::map_private(bytes).ok()?;
+    // SAFETY: the mapping was just made, zeroed.
+    let command = unsafe { core::slice::from_raw_parts_mut(buffer, bytes) };
+    let length = sys::open(c"/proc/self/cmdline").map_or(0, |file| {
+        let mut length = 0;
+        while let Ok(count @ 1..) = sys::read(file, &mut command[length..]) {
+            length += count;
+        }
+        sys::close(file);
+        length
+    });
+    let mut path = [0u8; 4096];
+    let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
+    let options =
+        Start { fd, granule_shift: 5, command: &command[..length], exe: &path[..path_length] };
+    let started = PROCESS.start(&options);
+    // SAFETY: nothing refers to the buffer any more.
+    unsafe { sys::unmap(buffer, bytes) };
+    started.ok()
+}
+
+/// The descriptor of this process's region, if it records itself and the descriptor is still the region's. It stays
+/// ours: duplicate it to read.
+pub fn descriptor() -> Option<i32> {
+    if PROCESS.state() != ON {
+        return None;
+    }
+    // ORDERING: acquire pairs with the release of the store.
+    let fd = KEPT.load(Ordering::Acquire).checked_sub(1)?;
+    let identity = (IDENTITY[0].load(Ordering::Relaxed), IDENTITY[1].load(Ordering::Relaxed));
+    (sys::identity(fd) == Ok(identity)).then_some(fd)
+}
+
+/// Writes the time into the region, from which blocks take their births. A system call and a store.
+pub fn tick() {
+    if let Some(writer) = PROCESS.writer() {
+        let header = writer.header();
+        // ORDERING: relaxed; constant since the start.
+        let start_ns = header.start_monotonic_ns.load(Ordering::Relaxed);
+        let ms = sys::clock_ns(libc::CLOCK_MONOTONIC).saturating_sub(start_ns) / 1_000_000;
+        header.tick.fill(Birth::from_ms(ms).0.into());
+    }
+}
