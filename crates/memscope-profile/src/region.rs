@@ -33,7 +33,7 @@ pub use counters::SiteTotals;
 pub use stacks::SitePlaces;
 
 use crate::error::{Cause, Error, Result};
-use crate::model::{End, Profile, Totals};
+use crate::model::{Completeness, End, Profile, Totals};
 use layout::Layout;
 use std::fs::File;
 use std::io;
@@ -112,6 +112,13 @@ impl Region {
         let layout = self.layout()?;
         let threads = assemble::Threads::read(self, &layout)?;
         Ok(threads.totals(&layout.header))
+    }
+
+    /// How much of what happened was recorded. Costs as [`Region::totals`].
+    pub fn completeness(&self) -> Result<Completeness> {
+        let layout = self.layout()?;
+        let threads = assemble::Threads::read(self, &layout)?;
+        Ok(threads.completeness(&layout.header))
     }
 
     /// Fills `totals` with the sums by site as they are now, for a timeline. Reads the counter rows only; its

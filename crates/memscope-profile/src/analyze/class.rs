@@ -57,6 +57,9 @@ const RULES: &[(Match, Class)] = &[
     (Start("__gnu_cxx::new_allocator<"), Class::Allocator),
     (Start("__gnu_cxx::__alloc_traits<"), Class::Allocator),
     // Rust.
+    (Start("memscope_capture::global::"), Class::Allocator),
+    (Start("<memscope_rs::allocator::"), Class::Allocator),
+    (Start("memscope_rs::allocator::"), Class::Allocator),
     (Start("__rust_alloc"), Class::Allocator),
     (Start("__rust_realloc"), Class::Allocator),
     (Start("__rustc::__r"), Class::Allocator),

@@ -178,7 +178,7 @@ impl Threads {
         self.rows.iter().filter(|row| row.state == OPEN).count() as u64
     }
 
-    fn completeness(&self, header: &HeaderRow) -> Completeness {
+    pub(super) fn completeness(&self, header: &HeaderRow) -> Completeness {
         let threads = self.open();
         Completeness {
             attempts: self.sum(attempts).wrapping_add(header.unthreaded_attempts),

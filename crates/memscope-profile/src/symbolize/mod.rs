@@ -145,7 +145,8 @@ fn run_all(tasks: Vec<Task>, threads: usize, run: &(impl Fn(Task) -> Found + Syn
     thread::scope(|scope| {
         let spawn = |_| {
             let thread = thread::Builder::new()
-                .name("symbolize".to_owned())
+                // By its beginning a process that records itself knows that the thread is a reader's.
+                .name("memscope-symbol".to_owned())
                 .stack_size(2 * guard::MAX_STACK_BYTES);
             thread.spawn_scoped(scope, work).is_ok()
         };
