@@ -62,7 +62,7 @@ fn float(count: u64) -> f64 {
 
 impl DetailedStats {
     #[inline]
-    pub(super) fn new(attempts: u64, successes: u64, misses: u64) -> Self {
+    pub(crate) fn new(attempts: u64, successes: u64, misses: u64) -> Self {
         Self {
             attempts,
             successes,

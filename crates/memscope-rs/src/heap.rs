@@ -1,0 +1,118 @@
+//! Sums over the whole process, and how complete they are: what can be had without looking at a stack.
+//!
+//! Invariant: reading costs a few system calls and changes nothing of what it reads.
+//! Deliberately absent: sites and stacks (see [`crate::Report`]).
+
+use crate::recording::{self, Aside};
+use crate::tracking::DetailedStats;
+use memscope_profile::model::{Completeness, MissCause, Totals};
+use std::fmt;
+
+/// Sums over the whole process from the start of recording on, at one moment.
+///
+/// All are 0 if nothing is recorded: see [`Heap::is_recorded`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Heap {
+    /// Whether anything is recorded at all: a [`Memscope`](crate::Memscope) is installed and not off.
+    pub is_recorded: bool,
+    /// Allocations; a realloc is one.
+    pub allocations: u64,
+    /// Bytes requested by them.
+    pub allocated_bytes: u64,
+    /// Frees; the old half of a realloc is one.
+    pub frees: u64,
+    /// Bytes that they gave back.
+    pub freed_bytes: u64,
+    /// Blocks alive now.
+    pub live_blocks: u64,
+    /// Bytes alive now.
+    pub live_bytes: u64,
+    /// The most bytes that were alive at once.
+    pub peak_bytes: u64,
+}
+
+impl Heap {
+    pub(crate) fn read() -> Self {
+        let _aside = Aside::new();
+        let totals = recording::region().and_then(|region| region.totals().ok());
+        totals.map_or_else(Self::default, |totals| Self::of(&totals))
+    }
+
+    pub(crate) fn of(totals: &Totals) -> Self {
+        Self {
+            is_recorded: true,
+            allocations: totals.allocations,
+            allocated_bytes: totals.allocated_bytes,
+            frees: totals.frees,
+            freed_bytes: totals.freed_bytes,
+            live_blocks: totals.live_blocks,
+            live_bytes: totals.live_bytes,
+            peak_bytes: totals.peak_bytes,
+        }
+    }
+}
+
+/// How much of what happened was recorded, counted by the recording itself.
+///
+/// An attempt is an allocation or a free (a realloc is one of each); it succeeds if it was recorded, and is missed for
+/// one of the causes in [`CaptureStats::misses_by_cause`].
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CaptureStats {
+    /// Attempts, successes and misses, and the ratios that follow from them.
+    pub detailed: DetailedStats,
+    /// Each cause for which something was missed, in words, and how often.
+    pub misses_by_cause: Vec<(String, u64)>,
+    /// Frees of blocks that were allocated before recording began, or whose allocation was missed.
+    pub unknown_frees: u64,
+    /// Events whose stack could not be walked to its end.
+    pub truncated_stacks: u64,
+}
+
+impl CaptureStats {
+    pub(crate) fn read() -> Self {
+        let _aside = Aside::new();
+        let completeness = recording::region().and_then(|region| region.completeness().ok());
+        Self::of(&completeness.unwrap_or_default())
+    }
+
+    pub(crate) fn of(completeness: &Completeness) -> Self {
+        let misses: u64 = completeness.misses.iter().sum();
+        let by_cause = MissCause::ALL.into_iter().filter_map(|cause| {
+            let count = completeness.misses[cause as usize];
+            (count > 0).then(|| (words(cause).to_owned(), count))
+        });
+        Self {
+            detailed: DetailedStats::new(completeness.attempts, completeness.successes, misses),
+            misses_by_cause: by_cause.collect(),
+            unknown_frees: completeness.unknown_frees,
+            truncated_stacks: completeness.truncated_stacks,
+        }
+    }
+}
+
+fn words(cause: MissCause) -> &'static str {
+    match cause {
+        MissCause::Reentered => "in a signal handler that interrupted the recording",
+        MissCause::NotReady => "before recording was ready",
+        MissCause::NoRegion => "no memory for recording",
+        MissCause::Threads => "no room for another thread",
+        MissCause::Sites => "no room for another stack",
+        MissCause::Counters => "no room for another counter",
+        MissCause::Records => "no room for records of so many addresses",
+        MissCause::Other => "other causes",
+    }
+}
+
+impl fmt::Display for CaptureStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.detailed.fmt(f)?;
+        for (cause, count) in &self.misses_by_cause {
+            write!(f, "; {count} missed: {cause}")?;
+        }
+        Ok(())
+    }
+}
