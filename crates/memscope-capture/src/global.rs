@@ -93,7 +93,7 @@ impl<A: GlobalAlloc> Global<A> {
     #[inline(always)]
     pub unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // Recorded first: once it is freed, another thread may be given the address.
-        hooks::forget(own::start, block.cast(), false);
+        hooks::forget(own::start, block.cast());
         // SAFETY: passed on, with the layout that it was allocated with.
         unsafe { self.inner.dealloc(block, self.layout(layout.size(), layout.align())) }
     }
@@ -163,7 +163,7 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
     rbp: usize,
 ) -> *mut u8 {
     // The old half is recorded first: another thread may be given the address at once.
-    let forgotten = hooks::forget(own::start, block.cast(), true);
+    let forgotten = hooks::forget_moving(own::start, block.cast(), true);
     // SAFETY: as above.
     unsafe {
         let old = me.layout(layout.size(), layout.align());

@@ -64,15 +64,30 @@ pub(crate) unsafe fn record(
     unsafe { event::allocated(&mut guard, entry, kind, block as usize, size) };
 }
 
-/// Records that a block is about to be freed, or (`moving`) given to a realloc. Returns what takes that back.
+/// Records that a block is about to be freed.
 #[inline(always)]
-pub(crate) fn forget(start: impl Fn(), block: RawBlock, moving: bool) -> Option<Forgotten> {
+pub(crate) fn forget(start: impl Fn(), block: RawBlock) {
+    if block.is_null() {
+        return;
+    }
+    match Guard::take(start) {
+        Some(mut guard) => {
+            event::freeing(&mut guard, block as usize, false);
+        }
+        None => side::freed(block as usize),
+    }
+}
+
+/// Records that a block is about to be moved by a realloc (or freed by one, if not `moving`). Returns what takes that
+/// back.
+#[inline(always)]
+pub(crate) fn forget_moving(start: impl Fn(), block: RawBlock, moving: bool) -> Option<Forgotten> {
     if block.is_null() {
         return None;
     }
-    match Guard::take(&start) {
+    match Guard::take(start) {
         Some(mut guard) => event::freeing(&mut guard, block as usize, moving),
-        None => side::freeing(start, block as usize, moving),
+        None => side::freeing(block as usize, moving),
     }
 }
 
@@ -123,7 +138,7 @@ pub unsafe fn calloc<H: Host>(count: usize, size: usize, entry: Entry) -> RawBlo
 #[inline(always)]
 pub unsafe fn free<H: Host>(block: RawBlock) {
     // Recorded first: once it is freed, another thread may be given the address.
-    forget(H::start, block, false);
+    forget(H::start, block);
     // SAFETY: passed on.
     unsafe { H::free(block) }
 }
@@ -135,7 +150,7 @@ pub unsafe fn free<H: Host>(block: RawBlock) {
 /// See [`malloc`].
 #[inline(always)]
 pub unsafe fn realloc<H: Host>(block: RawBlock, size: usize, entry: Entry) -> RawBlock {
-    let forgotten = forget(H::start, block, size != 0);
+    let forgotten = forget_moving(H::start, block, size != 0);
     // SAFETY: passed on.
     let new = unsafe { H::realloc(block, size) };
     if new.is_null() {

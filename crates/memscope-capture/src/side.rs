@@ -131,7 +131,7 @@ pub(crate) fn allocated(block: usize) {
 /// A free that was not recorded. If its thread is set aside and the block is the program's, it is recorded after all.
 #[cold]
 #[inline(never)]
-pub(crate) fn freeing(start: impl Fn(), block: usize, moving: bool) -> Option<Forgotten> {
+pub(crate) fn freeing(block: usize, moving: bool) -> Option<Forgotten> {
     let thread = thread().filter(|thread| thread.side.is_aside() && PROCESS.is_on())?;
     let place = PROCESS.record(block)?;
     // ORDERING: relaxed; the record belongs to whoever owns the block.
@@ -144,11 +144,18 @@ pub(crate) fn freeing(start: impl Fn(), block: usize, moving: bool) -> Option<Fo
         _ => {
             let aside = thread.side.aside.swap(0, Ordering::Relaxed);
             let forgotten =
-                Guard::take(start).and_then(|mut guard| event::freeing(&mut guard, block, moving));
+                Guard::take(|| {}).and_then(|mut guard| event::freeing(&mut guard, block, moving));
             thread.side.aside.fill(aside);
             forgotten
         }
     }
+}
+
+/// The same for a free that nobody will take back.
+#[cold]
+#[inline(never)]
+pub(crate) fn freed(block: usize) {
+    freeing(block, false);
 }
 
 /// Sets the calling thread, whose state was just made, aside for good if a reader started it. Whether it did.
