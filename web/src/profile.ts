@@ -1,0 +1,371 @@
+// The profile as the page holds it: columns, and what follows from them by one pass.
+//
+// Invariant: whatever is shown as an amount is a sum of the profile's own numbers by site; nothing is estimated here.
+
+export interface Payload {
+  run: { exe: string; start_ms: number; duration_ms: number; mode: string; interval_bytes: number; version: string };
+  completeness: {
+    attempts: number;
+    successes: number;
+    facts: string[];
+    misses: [string, number][];
+    unknown_frees: number;
+    truncated_stacks: number;
+    foreign_stacks: number;
+    peak_uncertainty_bytes: number;
+  };
+  warnings: [string, string][];
+  totals: {
+    allocations: number;
+    allocated_bytes: number;
+    frees: number;
+    freed_bytes: number;
+    reallocs: number;
+    temporary: number;
+    failed: number;
+    peak_bytes: number;
+    peak_blocks: number;
+    peak_ms: number;
+    peak_is_end: boolean;
+    live_bytes: number;
+    live_blocks: number;
+  };
+  functions: { name: string[]; short: string[] };
+  files: { name: string[]; short: string[] };
+  frames: { function: number[]; file: number[]; line: number[]; class: number[]; inlined: number[] };
+  addresses: { frames: number[]; frame: number[]; module: number[] };
+  stacks: { up: number[]; address: number[] };
+  sites: {
+    stack: number[];
+    line: number[];
+    kind: number[];
+    truncated: number[];
+    first_ms: number[];
+    allocations: number[];
+    allocated_bytes: number[];
+    live_blocks: number[];
+    live_bytes: number[];
+    temporary: number[];
+    peak_blocks: number[];
+    peak_bytes: number[];
+  };
+  threads: {
+    tid: number;
+    name: string;
+    first_ms: number;
+    attempts: number;
+    successes: number;
+    allocations: number;
+    allocated_bytes: number;
+    frees: number;
+    freed_bytes: number;
+    temporary: number;
+  }[];
+  modules: { path: string; build_id: string; symbols: string; is_named: boolean; debug_path: string }[];
+  timeline: { interval_ms: number; ms: number[]; live_bytes: number[]; live_blocks: number[]; allocations: number[] };
+  spans: {
+    samples: number[];
+    changes: number[];
+    rest_allocated_bytes: number[];
+    line: number[];
+    live_bytes: number[];
+    allocated_bytes: number[];
+    allocations: number[];
+  };
+  snippets: { file: number; first_line: number; text: string[] }[];
+}
+
+export type MetricId = "peak" | "live" | "allocated" | "allocations" | "temporary";
+
+export interface Metric {
+  id: MetricId;
+  label: string;
+  isBytes: boolean;
+  help: string;
+}
+
+export const METRICS: Metric[] = [
+  { id: "peak", label: "Peak", isBytes: true, help: "Bytes alive when the most bytes were alive" },
+  { id: "live", label: "Live at end", isBytes: true, help: "Bytes still alive at the end" },
+  { id: "allocated", label: "Allocated bytes", isBytes: true, help: "Bytes requested over the whole run" },
+  { id: "allocations", label: "Allocations", isBytes: false, help: "Number of allocations" },
+  { id: "temporary", label: "Temporary", isBytes: false, help: "Blocks freed before their thread allocated again" },
+];
+
+/** Whose code a frame is; the numbers are the payload's. */
+export const CLASSES = ["program", "dependency", "without a name", "standard library", "runtime", "allocator"];
+/** Classes up to this one are shown when others are folded. */
+export const LAST_SHOWN_CLASS = 2;
+const STD = 3;
+const ALLOCATOR = 5;
+const KINDS = ["", "malloc", "calloc", "realloc", "aligned"];
+
+function sums(differences: number[]): Float64Array {
+  const numbers = new Float64Array(differences.length);
+  let number = 0;
+  for (let i = 0; i < differences.length; i++) numbers[i] = number += differences[i]!;
+  return numbers;
+}
+
+/** What a line of the report is called. */
+export interface Head {
+  /** Function number, -1 if there is no stack. */
+  fn: number;
+  /** The operation of the standard library by which it allocated, -1 if none. */
+  via: number;
+  frame: number;
+}
+
+/** What changed in a span of time, by line. */
+export interface Changes {
+  live: Float64Array;
+  allocated: Float64Array;
+  allocations: Float64Array;
+  /** Bytes requested in small changes whose lines are not named. */
+  rest: number;
+  /** Change of all live bytes, by the samples at the ends of the span. */
+  grown: number;
+}
+
+export class Profile {
+  readonly data: Payload;
+  /** By node, from 1 on; 0 is the root. */
+  readonly parent: Int32Array;
+  readonly address: Int32Array;
+  /** Where an address's frames begin in `data.addresses.frame`, and one more. */
+  readonly firstFrame: Int32Array;
+  readonly siteStack: Float64Array;
+  readonly siteLine: Float64Array;
+  readonly siteFirst: Float64Array;
+  readonly lines: number;
+  /** By metric, by site and by line. */
+  readonly bySite: Record<MetricId, Float64Array>;
+  readonly byLine: Record<MetricId, Float64Array>;
+  readonly lineLiveBlocks: Float64Array;
+  readonly linePeakBlocks: Float64Array;
+  readonly lineFirst: Float64Array;
+  readonly ms: Float64Array;
+  readonly live: Float64Array;
+  /** End of each span in milliseconds. */
+  readonly spanEnd: Float64Array;
+  readonly changeLine: Float64Array;
+  readonly total: Record<MetricId, number>;
+  private heads: (Head | undefined)[];
+  private lineSites: Int32Array[] | undefined;
+  private startFunctions: Uint8Array;
+
+  constructor(data: Payload) {
+    this.data = data;
+    const { stacks, addresses, sites, timeline, spans, totals } = data;
+    const nodes = stacks.up.length;
+    this.parent = new Int32Array(nodes + 1);
+    this.address = new Int32Array(nodes + 1);
+    for (let i = 0; i < nodes; i++) {
+      this.parent[i + 1] = i + 1 - stacks.up[i]!;
+      this.address[i + 1] = stacks.address[i]!;
+    }
+    this.firstFrame = new Int32Array(addresses.frames.length + 1);
+    for (let i = 0; i < addresses.frames.length; i++) {
+      this.firstFrame[i + 1] = this.firstFrame[i]! + addresses.frames[i]!;
+    }
+    this.siteStack = sums(sites.stack);
+    this.siteLine = sums(sites.line);
+    this.siteFirst = sums(sites.first_ms);
+    const count = sites.line.length;
+    let lines = 0;
+    for (let i = 0; i < count; i++) lines = Math.max(lines, this.siteLine[i]! + 1);
+    this.lines = lines;
+    this.bySite = {
+      peak: Float64Array.from(sites.peak_bytes),
+      live: Float64Array.from(sites.live_bytes),
+      allocated: Float64Array.from(sites.allocated_bytes),
+      allocations: Float64Array.from(sites.allocations),
+      temporary: Float64Array.from(sites.temporary),
+    };
+    const byLine = (values: ArrayLike<number>) => {
+      const sum = new Float64Array(lines);
+      for (let i = 0; i < count; i++) sum[this.siteLine[i]!]! += values[i]!;
+      return sum;
+    };
+    this.byLine = {
+      peak: byLine(this.bySite.peak),
+      live: byLine(this.bySite.live),
+      allocated: byLine(this.bySite.allocated),
+      allocations: byLine(this.bySite.allocations),
+      temporary: byLine(this.bySite.temporary),
+    };
+    this.lineLiveBlocks = byLine(sites.live_blocks);
+    this.linePeakBlocks = byLine(sites.peak_blocks);
+    this.lineFirst = new Float64Array(lines).fill(Infinity);
+    for (let i = 0; i < count; i++) {
+      const line = this.siteLine[i]!;
+      this.lineFirst[line] = Math.min(this.lineFirst[line]!, this.siteFirst[i]!);
+    }
+    this.ms = sums(timeline.ms);
+    this.live = sums(timeline.live_bytes);
+    this.spanEnd = Float64Array.from(spans.samples, (samples) => this.ms[samples - 1] ?? 0);
+    this.changeLine = sums(spans.line);
+    this.total = {
+      peak: totals.peak_bytes,
+      live: totals.live_bytes,
+      allocated: totals.allocated_bytes,
+      allocations: totals.allocations,
+      temporary: totals.temporary,
+    };
+    this.heads = new Array(lines);
+    this.startFunctions = Uint8Array.from(data.functions.name, (name) => (name.startsWith("__libc_start_") ? 1 : 0));
+  }
+
+  /** Frames of a stack, innermost first. */
+  *frames(stack: number): Generator<number> {
+    const { frame } = this.data.addresses;
+    for (let node = stack; node > 0; node = this.parent[node]!) {
+      const address = this.address[node]!;
+      for (let i = this.firstFrame[address]!; i < this.firstFrame[address + 1]!; i++) yield frame[i]!;
+    }
+  }
+
+  shortName(fn: number): string {
+    return this.data.functions.short[fn] || this.data.functions.name[fn] || "";
+  }
+
+  fullName(fn: number): string {
+    return this.data.functions.name[fn] ?? "";
+  }
+
+  /** `file:line`, or empty. */
+  place(frame: number): string {
+    const { frames, files } = this.data;
+    const file = frames.file[frame]!;
+    const path = files.short[file] || files.name[file] || "";
+    return path && frames.line[frame] ? `${path}:${frames.line[frame]}` : path;
+  }
+
+  fullPlace(frame: number): string {
+    const { frames, files } = this.data;
+    const path = files.name[frames.file[frame]!] ?? "";
+    return path && frames.line[frame] ? `${path}:${frames.line[frame]}` : path;
+  }
+
+  /** Whether the function is libc's start of a program: what is outside of it is only the program's entry. */
+  isStart(fn: number): boolean {
+    return this.startFunctions[fn] === 1;
+  }
+
+  /** The sites of a line, the one with the most of a metric first. */
+  sitesOf(line: number, metric: MetricId): number[] {
+    if (!this.lineSites) {
+      const counts = new Int32Array(this.lines);
+      for (const of of this.siteLine) counts[of]!++;
+      this.lineSites = Array.from(counts, (n) => new Int32Array(n));
+      counts.fill(0);
+      this.siteLine.forEach((of, site) => (this.lineSites![of]![counts[of]!++] = site));
+    }
+    const values = this.bySite[metric];
+    return Array.from(this.lineSites[line]!).sort((a, b) => values[b]! - values[a]!);
+  }
+
+  kind(site: number): string {
+    return KINDS[this.data.sites.kind[site]!] ?? "";
+  }
+
+  /** The program's function nearest to the allocation, and the operation that it used. */
+  head(line: number): Head {
+    const known = this.heads[line];
+    if (known) return known;
+    const { frames } = this.data;
+    const site = this.sitesOf(line, "allocated")[0]!;
+    let head: Head = { fn: -1, via: -1, frame: -1 };
+    let via = -1;
+    let rest = -1;
+    for (const frame of this.frames(this.siteStack[site]!)) {
+      const cls = frames.class[frame]!;
+      if (cls <= LAST_SHOWN_CLASS) {
+        head = { fn: frames.function[frame]!, via, frame };
+        break;
+      }
+      if (cls === STD) via = frames.function[frame]!;
+      if (rest < 0 && cls !== ALLOCATOR) rest = frame;
+      if (this.isStart(frames.function[frame]!)) break;
+    }
+    if (head.fn < 0 && rest >= 0) head = { fn: frames.function[rest]!, via: -1, frame: rest };
+    this.heads[line] = head;
+    return head;
+  }
+
+  /** By site, whether a frame of its stack has `text` in its function's name or its file's path. */
+  matches(text: string): Uint8Array {
+    const wanted = text.toLowerCase();
+    const has = (it: string) => (it.toLowerCase().includes(wanted) ? 1 : 0);
+    const { functions, files, frames, addresses } = this.data;
+    const byFunction = Uint8Array.from(functions.name, (name, i) => has(name) || has(functions.short[i]!));
+    const byFile = Uint8Array.from(files.name, has);
+    const byAddress = new Uint8Array(addresses.frames.length);
+    for (let address = 0; address < byAddress.length; address++) {
+      for (let i = this.firstFrame[address]!; i < this.firstFrame[address + 1]!; i++) {
+        const frame = addresses.frame[i]!;
+        if (byFunction[frames.function[frame]!] || byFile[frames.file[frame]!]) byAddress[address] = 1;
+      }
+    }
+    // Callers come before callees.
+    const byNode = new Uint8Array(this.parent.length);
+    for (let node = 1; node < byNode.length; node++) {
+      byNode[node] = byNode[this.parent[node]!]! | byAddress[this.address[node]!]!;
+    }
+    return Uint8Array.from(this.siteStack, (stack) => byNode[stack]!);
+  }
+
+  /** What changed by line in the spans that end after `from` and not after `to`. */
+  between(from: number, to: number): Changes {
+    const { spans } = this.data;
+    const live = new Float64Array(this.lines);
+    const allocated = new Float64Array(this.lines);
+    const allocations = new Float64Array(this.lines);
+    let at = 0;
+    let rest = 0;
+    let before = 0;
+    let after = 0;
+    spans.changes.forEach((changes, span) => {
+      const end = this.live[spans.samples[span]! - 1] ?? 0;
+      if (this.spanEnd[span]! <= from) before = end;
+      if (this.spanEnd[span]! <= to) after = end;
+      if (this.spanEnd[span]! > from && this.spanEnd[span]! <= to) {
+        rest += spans.rest_allocated_bytes[span]!;
+        for (let i = at; i < at + changes; i++) {
+          const line = this.changeLine[i]!;
+          live[line]! += spans.live_bytes[i]!;
+          allocated[line]! += spans.allocated_bytes[i]!;
+          allocations[line]! += spans.allocations[i]!;
+        }
+      }
+      at += changes;
+    });
+    return { live, allocated, allocations, rest, grown: after - before };
+  }
+
+  /** Live bytes at the end of each span, of the lines asked for. */
+  histories(lines: number[]): Map<number, Float64Array> {
+    const { spans } = this.data;
+    const histories = new Map(lines.map((line) => [line, new Float64Array(spans.changes.length)]));
+    let at = 0;
+    spans.changes.forEach((changes, span) => {
+      for (let i = at; i < at + changes; i++) {
+        const history = histories.get(this.changeLine[i]!);
+        if (history) history[span]! += spans.live_bytes[i]!;
+      }
+      at += changes;
+    });
+    for (const history of histories.values()) {
+      for (let i = 1; i < history.length; i++) history[i]! += history[i - 1]!;
+    }
+    return histories;
+  }
+
+  /** The lines with the most of a metric. */
+  top(metric: MetricId, n: number): number[] {
+    const values = this.byLine[metric];
+    const lines: number[] = [];
+    values.forEach((value, line) => value > 0 && lines.push(line));
+    return lines.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, n);
+  }
+}

@@ -1,0 +1,250 @@
+// Sites: how one is named, its full stack, and tables of them.
+
+import { h, type Child } from "./dom.ts";
+import { bytes, count, counted, duration, elide, share } from "./format.ts";
+import { CLASSES, LAST_SHOWN_CLASS, METRICS, type Metric, type MetricId, type Profile } from "./profile.ts";
+
+const PAGE_ROWS = 200;
+
+export function amount(metric: Metric, value: number): string {
+  return metric.isBytes ? bytes(value) : count(value);
+}
+
+export function metricOf(id: MetricId): Metric {
+  return METRICS.find((metric) => metric.id === id) ?? METRICS[0]!;
+}
+
+/** The program's function nearest to the allocation, its place, and what it called. */
+export function headOf(profile: Profile, line: number): HTMLElement {
+  const head = profile.head(line);
+  if (head.fn < 0) return h("span", { class: "head" }, "no stack");
+  return h(
+    "span",
+    { class: "head" },
+    h("span", { class: "fn", title: profile.fullName(head.fn) }, elide(profile.shortName(head.fn), 90)),
+    head.via >= 0 &&
+      h("span", { class: "via", title: profile.fullName(head.via) }, ` via ${elide(profile.shortName(head.via), 60)}`),
+    " ",
+    h("span", { class: "place", title: profile.fullPlace(head.frame) }, profile.place(head.frame)),
+  );
+}
+
+/** Everything about one line of the report: its numbers, and the full stack of the site with the most. */
+export function detail(profile: Profile, line: number, metric: Metric): HTMLElement {
+  const sites = profile.sitesOf(line, metric.id);
+  const stack = h("div");
+  let which = 0;
+  const show = (all: boolean) => stack.replaceChildren(stackOf(profile, sites[which]!, all, () => show(true)));
+  show(false);
+  const kinds = [...new Set(sites.map((site) => profile.kind(site)).filter(Boolean))].join(", ");
+  const many =
+    sites.length > 1 &&
+    h(
+      "p",
+      { class: "note" },
+      `This line is ${sites.length} stacks that agree in the program's own frames. Stack `,
+      h(
+        "select",
+        {
+          "aria-label": "Which stack",
+          onchange: (event: Event) => {
+            which = Number((event.target as HTMLSelectElement).value);
+            show(false);
+          },
+        },
+        ...sites
+          .slice(0, 100)
+          .map((site, i) => h("option", { value: i }, `${i + 1}: ${amount(metric, profile.bySite[metric.id][site]!)}`)),
+      ),
+    );
+  const allocations = profile.byLine.allocations[line]!;
+  return h(
+    "div",
+    { class: "detail" },
+    h(
+      "dl",
+      {},
+      ...METRICS.map((it) => {
+        const value = profile.byLine[it.id][line]!;
+        return fact(it.label, `${amount(it, value)} `, h("small", {}, share(value, profile.total[it.id])));
+      }),
+      fact("Mean size", allocations > 0 ? bytes(Math.round(profile.byLine.allocated[line]! / allocations)) : "–"),
+      fact("First", duration(profile.lineFirst[line]!)),
+      fact("By", kinds || "–"),
+    ),
+    many,
+    stack,
+  );
+}
+
+function fact(what: string, ...text: Child[]): HTMLElement {
+  return h("div", {}, h("dt", {}, what), h("dd", {}, ...text));
+}
+
+/** A stack, innermost first. Frames of library and runtime are folded unless `all`. */
+function stackOf(profile: Profile, site: number, all: boolean, unfold: () => void): HTMLElement {
+  const { frames } = profile.data;
+  const list = h("ol", { class: "stack" });
+  const stack = [...profile.frames(profile.siteStack[site]!)];
+  const isShown = (frame: number) => all || frames.class[frame]! <= LAST_SHOWN_CLASS;
+  const hasShown = stack.some(isShown);
+  let folded = 0;
+  const fold = () => {
+    if (folded > 0) {
+      const text = `… ${folded} frame${folded === 1 ? "" : "s"} of library and runtime`;
+      list.append(h("li", { class: "folded" }, h("button", { type: "button", onclick: unfold }, text)));
+    }
+    folded = 0;
+  };
+  for (const frame of stack) {
+    if (hasShown && !isShown(frame)) {
+      folded++;
+      continue;
+    }
+    fold();
+    const fn = frames.function[frame]!;
+    list.append(
+      h(
+        "li",
+        { class: `class-${frames.class[frame]}` },
+        h("span", { class: "fn", title: `${profile.fullName(fn)} (${CLASSES[frames.class[frame]!]})` }, profile.shortName(fn)),
+        " ",
+        h("span", { class: "place", title: profile.fullPlace(frame) }, profile.place(frame)),
+        frames.inlined[frame] === 1 && h("small", {}, " inlined"),
+        snippetOf(profile, frame),
+      ),
+    );
+  }
+  fold();
+  if (stack.length === 0) list.append(h("li", {}, "No stack could be had."));
+  if (profile.data.sites.truncated[site] === 1) {
+    list.append(h("li", { class: "note" }, "The stack is cut short here; its outer frames are not known."));
+  }
+  return list;
+}
+
+/** The source around a frame, if it was at hand when the report was written. */
+function snippetOf(profile: Profile, frame: number): Child {
+  const { frames, snippets } = profile.data;
+  const [file, line] = [frames.file[frame]!, frames.line[frame]!];
+  const snippet = snippets.find(
+    (it) => it.file === file && line >= it.first_line && line < it.first_line + it.text.length,
+  );
+  if (!snippet || !line) return null;
+  const code = h("pre");
+  snippet.text.forEach((text, i) => {
+    const number = snippet.first_line + i;
+    if (Math.abs(number - line) <= 3) {
+      code.append(h("span", { class: number === line ? "here" : "" }, `${String(number).padStart(5)}  ${text}\n`));
+    }
+  });
+  return h("details", { open: frames.class[frame] === 0 }, h("summary", {}, "source"), code);
+}
+
+export interface Column {
+  id: string;
+  label: string;
+  help?: string;
+  /** Hidden where there is little room. */
+  isWide?: boolean;
+  value: (line: number) => number;
+  show: (line: number) => Child;
+}
+
+export interface TableOptions {
+  profile: Profile;
+  lines: number[];
+  columns: Column[];
+  sort: string;
+  /** The line that is open, -1: none. */
+  open: number;
+  metric: Metric;
+  empty: string;
+  onSort?: (column: string) => void;
+  onOpen: (line: number) => void;
+}
+
+/** A table of lines, largest first, a page of rows at a time. */
+export function table(options: TableOptions): HTMLElement {
+  const { profile, columns, metric } = options;
+  if (options.lines.length === 0) return h("p", { class: "empty" }, options.empty);
+  const by = columns.find((column) => column.id === options.sort) ?? columns[0]!;
+  const keys = new Float64Array(profile.lines);
+  for (const line of options.lines) keys[line] = by.value(line);
+  const lines = [...options.lines].sort((a, b) => keys[b]! - keys[a]! || a - b);
+  const body = h("tbody");
+  let shown = 0;
+  const more = h("button", { type: "button", class: "more", onclick: () => grow() }, "");
+  function row(line: number): void {
+    const details = h("tr", { class: "detail-row", hidden: true }, h("td", { colspan: columns.length + 1 }));
+    const toggle = h("button", { type: "button", class: "toggle", "aria-expanded": "false" }, headOf(profile, line));
+    const open = (isOpen: boolean) => {
+      toggle.setAttribute("aria-expanded", String(isOpen));
+      details.hidden = !isOpen;
+      if (isOpen) details.firstElementChild!.replaceChildren(detail(profile, line, metric));
+    };
+    toggle.addEventListener("click", () => {
+      const isOpen = details.hidden === true;
+      open(isOpen);
+      options.onOpen(isOpen ? line : -1);
+    });
+    body.append(
+      h(
+        "tr",
+        {},
+        h("td", { class: "what" }, toggle),
+        ...columns.map((column) =>
+          h("td", { class: `number${column.isWide && column !== by ? " wide" : ""}` }, column.show(line)),
+        ),
+      ),
+      details,
+    );
+    if (line === options.open) {
+      open(true);
+      requestAnimationFrame(() => toggle.scrollIntoView({ block: "center" }));
+    }
+  }
+  function grow(): void {
+    for (const line of lines.slice(shown, shown + PAGE_ROWS)) row(line);
+    shown = Math.min(lines.length, shown + PAGE_ROWS);
+    more.hidden = shown === lines.length;
+    more.textContent = `Show more: ${counted(lines.length - shown, "line")}`;
+  }
+  // What is open is shown, however far down it stands.
+  const place = lines.indexOf(options.open);
+  do grow();
+  while (shown <= place);
+  return h(
+    "div",
+    { class: "table" },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col", class: "what" }, "Site"),
+          ...columns.map((column) =>
+            h(
+              "th",
+              {
+                scope: "col",
+                class: `number${column.isWide && column !== by ? " wide" : ""}`,
+                title: column.help,
+                "aria-sort": column === by ? "descending" : undefined,
+              },
+              options.onSort
+                ? h("button", { type: "button", onclick: () => options.onSort!(column.id) }, column.label)
+                : column.label,
+            ),
+          ),
+        ),
+      ),
+      body,
+    ),
+    more,
+  );
+}
