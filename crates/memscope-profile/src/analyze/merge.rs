@@ -65,6 +65,17 @@ impl<'a> Analysis<'a> {
         self.groups.len()
     }
 
+    /// For each site of the profile, the number of its line, from 0 on.
+    pub fn line_of_each_site(&self) -> Vec<u32> {
+        let mut lines = vec![0; self.profile.sites.len()];
+        for (line, group) in self.groups.iter().enumerate() {
+            for &site in &group.sites {
+                lines[site as usize] = line as u32;
+            }
+        }
+        lines
+    }
+
     /// The `top` lines with the most of `metric`.
     pub fn rank(&self, metric: Metric, top: usize) -> Ranking {
         let groups = self.groups.iter().map(|group| (&group.counts, group.sites.as_slice()));

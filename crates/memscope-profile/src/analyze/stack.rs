@@ -18,7 +18,7 @@ impl Profile {
     }
 
     /// The views of one address: its frames, or one view without a frame.
-    pub(crate) fn address_frames(&self, address: u32) -> StackFrames<'_> {
+    pub fn address_frames(&self, address: u32) -> StackFrames<'_> {
         let mut frames = self.stack_frames(0);
         frames.enter(address);
         frames
