@@ -2,7 +2,8 @@
 //!
 //! - [`text`]: the report for a terminal;
 //! - [`json`]: everything, in a documented form with a schema;
-//! - [`folded`]: collapsed stacks, for flame graphs.
+//! - [`folded`]: collapsed stacks, for flame graphs;
+//! - [`html`]: one page for a browser, with everything to look around in.
 //!
 //! Every format says how complete the profile is, where it has a place to say so. Formats only write: they hold no
 //! more memory than they say, panic on no profile whatever its contents, and fail only if writing does.
@@ -22,6 +23,8 @@
 
 #[cfg(feature = "folded")]
 pub mod folded;
+#[cfg(feature = "html")]
+pub mod html;
 #[cfg(feature = "json")]
 pub mod json;
 #[cfg(feature = "text")]

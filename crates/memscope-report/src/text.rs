@@ -8,17 +8,17 @@
 //! foreign text (names, paths, arguments) cannot control the terminal.
 //! Deliberately absent: finding out the terminal's width and whether it has colours. The caller knows.
 
-mod figures;
+pub(crate) mod figures;
 mod frames;
-mod head;
-mod names;
-mod page;
-mod paths;
+pub(crate) mod head;
+pub(crate) mod names;
+pub(crate) mod page;
+pub(crate) mod paths;
 mod sites;
-mod stack;
+pub(crate) mod stack;
 mod threads;
-mod totals;
-mod units;
+pub(crate) mod totals;
+pub(crate) mod units;
 
 use memscope_profile::Profile;
 use memscope_profile::analyze::Analysis;

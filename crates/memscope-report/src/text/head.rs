@@ -39,7 +39,7 @@ pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// The command as a shell would take it.
-fn command(run: &Run) -> String {
+pub(crate) fn command(run: &Run) -> String {
     if run.command.is_empty() {
         return if run.exe.is_empty() { "unknown program".to_owned() } else { run.exe.clone() };
     }
@@ -55,7 +55,7 @@ fn quoted(argument: &str) -> String {
     }
 }
 
-fn ending(run: &Run) -> String {
+pub(crate) fn ending(run: &Run) -> String {
     let time = duration(run.duration_ns);
     let text = match run.end {
         End::Unknown if run.duration_ns == 0 => "how it ended is not known".to_owned(),
@@ -104,7 +104,7 @@ fn completeness(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// Whether everything was recorded, in one sentence.
-fn verdict(completeness: &Completeness, mode: Mode) -> Vec<Span> {
+pub(crate) fn verdict(completeness: &Completeness, mode: Mode) -> Vec<Span> {
     let Completeness { attempts, successes, truncated_stacks, .. } = *completeness;
     if attempts == 0 {
         return vec![
@@ -148,7 +148,7 @@ fn missed(completeness: &Completeness) -> u64 {
 }
 
 /// What is missing and why, and what else bears on the figures.
-fn facts(profile: &Profile) -> Vec<String> {
+pub(crate) fn facts(profile: &Profile) -> Vec<String> {
     let completeness = &profile.completeness;
     let run = &profile.run;
     let mut facts = Vec::new();
@@ -215,7 +215,7 @@ fn facts(profile: &Profile) -> Vec<String> {
     facts
 }
 
-fn why(cause: MissCause) -> &'static str {
+pub(crate) fn why(cause: MissCause) -> &'static str {
     match cause {
         MissCause::Reentered => "in or after a signal handler that interrupted the recording",
         MissCause::NotReady => "before recording was ready",

@@ -47,6 +47,13 @@ pub(crate) struct Span {
     text: String,
 }
 
+impl Span {
+    /// The text without its ink.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// A text in an ink. Control characters become visible escapes.
 pub(crate) fn span(ink: Ink, text: impl AsRef<str>) -> Span {
     Span { ink, text: clean(text.as_ref()) }

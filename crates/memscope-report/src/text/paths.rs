@@ -58,8 +58,18 @@ fn after_rustc_library(path: &str) -> Option<&str> {
     path.split_once("/lib/rustlib/src/rust/library/").map(|(_, rest)| rest)
 }
 
+/// The folders that source paths are shown relative to: `base`, and that of the project that built `exe`.
+pub(crate) fn roots(base: &str, exe: &str) -> Vec<String> {
+    [Some(base.trim_end_matches('/')), project_of(exe)]
+        .into_iter()
+        .flatten()
+        .filter(|root| !root.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The folder of the project that built `exe`, by cargo's habit of building into `target` beside the sources.
-pub(crate) fn project_of(exe: &str) -> Option<&str> {
+fn project_of(exe: &str) -> Option<&str> {
     exe.rsplit_once("/target/").map(|(project, _)| project).filter(|project| !project.is_empty())
 }
 

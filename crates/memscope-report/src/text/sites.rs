@@ -22,13 +22,7 @@ pub(super) fn write(
     if profile.sites.is_empty() || options.top == 0 {
         return Ok(());
     }
-    let base = options.base.trim_end_matches('/');
-    let roots: Vec<String> = [Some(base), paths::project_of(&profile.run.exe)]
-        .into_iter()
-        .flatten()
-        .filter(|root| !root.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let roots = paths::roots(&options.base, &profile.run.exe);
     let figures = Figures::of(&profile.run);
     let mut writer = Writer { analysis, options, roots, figures, page, shown: HashMap::new() };
     for metric in [Metric::Peak, Metric::LiveAtEnd, Metric::Allocations, Metric::Temporary] {

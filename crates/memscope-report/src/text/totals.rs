@@ -37,7 +37,7 @@ pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
 
 /// What to say of a peak that memory never fell from. When it was reached is not known then: the end is only the last
 /// moment that it can have been.
-pub(super) fn held_to_the_end(profile: &Profile) -> Option<&'static str> {
+pub(crate) fn held_to_the_end(profile: &Profile) -> Option<&'static str> {
     profile.totals.peak_is_end.then_some(match profile.run.end {
         End::Running => "still held now",
         _ => "still held at the end",

@@ -1,0 +1,444 @@
+//! What the page's script is given: the profile in columns, with the classes, lines and names that the reports use.
+//!
+//! The script and this form are built and shipped together, so the form may change at will. Columns are optional for the
+//! script: a view whose data is not there is not shown.
+//!
+//! - A frame is a function at a place: (function, file, line, class, inlined). An address is a list of frames, innermost
+//!   first. Stacks are the prefix tree, each node by its distance to its parent.
+//! - A site's `line` is the number of the line of the report that it belongs to.
+//! - Numbers are JavaScript's: exact up to 2^53.
+
+use super::Sources;
+use super::columns::Differences;
+use super::snippets::{self, Snippet};
+use super::spans::{Spans, spans};
+use crate::text::{head, names, paths};
+use memscope_profile::analyze::{Analysis, Class, FrameView};
+use memscope_profile::model::{MissCause, Mode, Module, Profile, Symbols, Thread};
+use std::collections::HashMap;
+
+/// The whole of it.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Payload<'p> {
+    run: Run<'p>,
+    completeness: Completeness,
+    warnings: Vec<[&'p str; 2]>,
+    totals: Totals,
+    functions: Names,
+    files: Names,
+    frames: Frames,
+    addresses: Addresses,
+    stacks: Stacks,
+    sites: Sites,
+    threads: Vec<ThreadRow<'p>>,
+    modules: Vec<ModuleRow<'p>>,
+    timeline: Samples,
+    spans: Spans,
+    snippets: Vec<SnippetRow>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Run<'p> {
+    exe: &'p str,
+    start_ms: u64,
+    duration_ms: u64,
+    mode: &'static str,
+    interval_bytes: u64,
+    version: &'p str,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Completeness {
+    attempts: u64,
+    successes: u64,
+    /// What is missing and why, in sentences.
+    facts: Vec<String>,
+    /// Events that were missed, with their cause.
+    misses: Vec<(&'static str, u64)>,
+    unknown_frees: u64,
+    truncated_stacks: u64,
+    foreign_stacks: u64,
+    peak_uncertainty_bytes: u64,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Totals {
+    allocations: u64,
+    allocated_bytes: u64,
+    frees: u64,
+    freed_bytes: u64,
+    reallocs: u64,
+    temporary: u64,
+    failed: u64,
+    peak_bytes: u64,
+    peak_blocks: u64,
+    peak_ms: u64,
+    peak_is_end: bool,
+    live_bytes: u64,
+    live_blocks: u64,
+}
+
+/// Texts with a shorter form for narrow places.
+#[derive(Debug, Default, serde::Serialize)]
+struct Names {
+    name: Vec<String>,
+    /// Empty if it is the same.
+    short: Vec<String>,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct Frames {
+    function: Vec<u32>,
+    file: Vec<u32>,
+    line: Vec<u32>,
+    /// See [`class_number`].
+    class: Vec<u8>,
+    inlined: Vec<u8>,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct Addresses {
+    /// How many frames each has.
+    frames: Vec<u32>,
+    /// All their frames, innermost first.
+    frame: Vec<u32>,
+    /// The module's number plus one; 0: none is known.
+    module: Vec<u32>,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct Stacks {
+    /// A node's number (from 1 on) less its parent's.
+    up: Vec<u32>,
+    address: Vec<u32>,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct Sites {
+    stack: Differences,
+    line: Differences,
+    kind: Vec<u8>,
+    truncated: Vec<u8>,
+    first_ms: Differences,
+    allocations: Vec<u64>,
+    allocated_bytes: Vec<u64>,
+    live_blocks: Vec<u64>,
+    live_bytes: Vec<u64>,
+    temporary: Vec<u64>,
+    peak_blocks: Vec<u64>,
+    peak_bytes: Vec<u64>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct ThreadRow<'p> {
+    tid: u32,
+    name: &'p str,
+    first_ms: u64,
+    attempts: u64,
+    successes: u64,
+    allocations: u64,
+    allocated_bytes: u64,
+    frees: u64,
+    freed_bytes: u64,
+    temporary: u64,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct ModuleRow<'p> {
+    path: &'p str,
+    build_id: String,
+    symbols: &'static str,
+    is_named: bool,
+    debug_path: &'p str,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct Samples {
+    interval_ms: u64,
+    ms: Differences,
+    live_bytes: Differences,
+    live_blocks: Differences,
+    allocations: Differences,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct SnippetRow {
+    file: u32,
+    #[serde(flatten)]
+    snippet: Snippet,
+}
+
+impl<'p> Payload<'p> {
+    /// Takes time and memory in proportion to frames, stacks, sites and changes.
+    pub(super) fn new(analysis: &Analysis<'p>, sources: &Sources<'_>) -> Self {
+        let profile = analysis.profile();
+        let roots = paths::roots(sources.base, &profile.run.exe);
+        let lines = analysis.line_of_each_site();
+        let mut interner = Interner::new(analysis, &roots);
+        let addresses = addresses(profile, &mut interner);
+        let snippets = snippets::snippets(analysis, sources.text)
+            .into_iter()
+            .map(|snippet| SnippetRow { file: interner.file(snippet.file), snippet })
+            .collect();
+        let Interner { functions, files, frames, .. } = interner;
+        Self {
+            run: run(profile),
+            completeness: completeness(profile),
+            warnings: profile.warnings.iter().map(|it| [&*it.message, &*it.hint]).collect(),
+            totals: totals(profile),
+            functions,
+            files,
+            frames,
+            addresses,
+            stacks: stacks(profile),
+            sites: sites(profile, &lines),
+            threads: profile.threads.iter().map(thread).collect(),
+            modules: profile.modules.iter().map(module).collect(),
+            timeline: samples(profile),
+            spans: spans(&profile.timeline, &lines),
+            snippets,
+        }
+    }
+}
+
+/// Gives numbers to functions, files and frames as they are met.
+struct Interner<'a, 'p> {
+    analysis: &'a Analysis<'p>,
+    roots: &'a [String],
+    functions: Names,
+    known_functions: HashMap<String, u32>,
+    files: Names,
+    known_files: HashMap<u32, u32>,
+    frames: Frames,
+    known_frames: HashMap<(u32, u32, u32, u8, bool), u32>,
+}
+
+impl<'a, 'p> Interner<'a, 'p> {
+    fn new(analysis: &'a Analysis<'p>, roots: &'a [String]) -> Self {
+        let mut interner = Self {
+            analysis,
+            roots,
+            functions: Names::default(),
+            known_functions: HashMap::new(),
+            files: Names::default(),
+            known_files: HashMap::new(),
+            frames: Frames::default(),
+            known_frames: HashMap::new(),
+        };
+        // The file without a name is number 0.
+        interner.file(0);
+        interner
+    }
+
+    fn frame(&mut self, view: &FrameView<'_>) -> u32 {
+        let class = class_number(self.analysis.class(view), view);
+        let function = self.function(view, class);
+        let file = self.file(view.frame().map_or(0, |frame| frame.file));
+        let key = (function, file, view.line(), class, view.is_inlined());
+        let next = self.known_frames.len() as u32;
+        *self.known_frames.entry(key).or_insert_with(|| {
+            self.frames.function.push(function);
+            self.frames.file.push(file);
+            self.frames.line.push(view.line());
+            self.frames.class.push(class);
+            self.frames.inlined.push(view.is_inlined().into());
+            next
+        })
+    }
+
+    fn function(&mut self, view: &FrameView<'_>, class: u8) -> u32 {
+        let name = match view.function() {
+            "" => place(view),
+            name => name.to_owned(),
+        };
+        if let Some(&known) = self.known_functions.get(&name) {
+            return known;
+        }
+        let is_own = class == class_number(Class::User, view);
+        let short = if is_own { names::readable(&name) } else { names::brief(&name) };
+        let number = self.functions.name.len() as u32;
+        self.functions.short.push(if short == name { String::new() } else { short });
+        self.functions.name.push(name.clone());
+        self.known_functions.insert(name, number);
+        number
+    }
+
+    /// The number of a file by the number of its path in the profile.
+    fn file(&mut self, path: u32) -> u32 {
+        let next = self.known_files.len() as u32;
+        *self.known_files.entry(path).or_insert_with(|| {
+            let path = self.analysis.profile().string(path);
+            let short = paths::shorten(path, self.roots);
+            self.files.short.push(if short == path { String::new() } else { short.into_owned() });
+            self.files.name.push(path.to_owned());
+            next
+        })
+    }
+}
+
+/// Where the code of a frame without a name lies.
+fn place(view: &FrameView<'_>) -> String {
+    match view.module() {
+        Some(module) => {
+            let file = module.path.rsplit('/').next().unwrap_or_default();
+            format!("{file}+{:#x}", view.file_address())
+        }
+        None => format!("{:#x}", view.address().address),
+    }
+}
+
+/// Whose code a frame is, for the page: 0 the program's own, 1 a crate that it uses, 2 without a name, 3 the standard
+/// library's, 4 the runtime's, 5 the allocator's.
+fn class_number(class: Class, view: &FrameView<'_>) -> u8 {
+    match class {
+        Class::User if view.function().is_empty() => 2,
+        Class::User if paths::is_dependency(view.file()) => 1,
+        Class::User => 0,
+        Class::Std => 3,
+        Class::Runtime => 4,
+        Class::Allocator => 5,
+    }
+}
+
+fn addresses(profile: &Profile, interner: &mut Interner<'_, '_>) -> Addresses {
+    let mut addresses = Addresses::default();
+    for (number, address) in profile.addresses.iter().enumerate() {
+        let before = addresses.frame.len();
+        for view in profile.address_frames(number as u32) {
+            addresses.frame.push(interner.frame(&view));
+        }
+        addresses.frames.push((addresses.frame.len() - before) as u32);
+        addresses.module.push(address.module);
+    }
+    addresses
+}
+
+fn stacks(profile: &Profile) -> Stacks {
+    let mut stacks = Stacks::default();
+    for (index, node) in profile.stacks.iter().enumerate() {
+        let id = index as u32 + 1;
+        // A parent that is not smaller would be a cycle; it counts as the root.
+        let parent = if node.parent < id { node.parent } else { 0 };
+        stacks.up.push(id - parent);
+        stacks.address.push(node.address);
+    }
+    stacks
+}
+
+fn sites(profile: &Profile, lines: &[u32]) -> Sites {
+    let mut sites = Sites::default();
+    for (site, &line) in profile.sites.iter().zip(lines) {
+        let counts = &site.counts;
+        sites.stack.0.push(site.stack.into());
+        sites.line.0.push(line.into());
+        sites.kind.push(site.kind);
+        sites.truncated.push(site.truncated.into());
+        sites.first_ms.0.push(site.first_ms);
+        sites.allocations.push(counts.allocations);
+        sites.allocated_bytes.push(counts.allocated_bytes);
+        // Mostly zero, which what was freed is not.
+        sites.live_blocks.push(counts.live_blocks());
+        sites.live_bytes.push(counts.live_bytes());
+        sites.temporary.push(counts.temporary);
+        sites.peak_blocks.push(counts.peak_blocks);
+        sites.peak_bytes.push(counts.peak_bytes);
+    }
+    sites
+}
+
+fn run(profile: &Profile) -> Run<'_> {
+    let run = &profile.run;
+    Run {
+        exe: &run.exe,
+        start_ms: run.start_ns / 1_000_000,
+        duration_ms: run.duration_ns / 1_000_000,
+        mode: match run.mode {
+            Mode::Exact => "exact",
+            Mode::Sampled => "sampled",
+            Mode::Counting => "counting",
+        },
+        interval_bytes: run.interval_bytes,
+        version: &run.memscope_version,
+    }
+}
+
+fn completeness(profile: &Profile) -> Completeness {
+    let completeness = &profile.completeness;
+    Completeness {
+        attempts: completeness.attempts,
+        successes: completeness.successes,
+        facts: head::facts(profile),
+        misses: MissCause::ALL
+            .map(|cause| (head::why(cause), completeness.misses[cause as usize]))
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        unknown_frees: completeness.unknown_frees,
+        truncated_stacks: completeness.truncated_stacks,
+        foreign_stacks: completeness.foreign_stacks,
+        peak_uncertainty_bytes: completeness.peak_uncertainty_bytes,
+    }
+}
+
+fn totals(profile: &Profile) -> Totals {
+    let totals = &profile.totals;
+    Totals {
+        allocations: totals.allocations,
+        allocated_bytes: totals.allocated_bytes,
+        frees: totals.frees,
+        freed_bytes: totals.freed_bytes,
+        reallocs: totals.reallocs,
+        temporary: totals.temporary,
+        failed: totals.failed,
+        peak_bytes: totals.peak_bytes,
+        peak_blocks: totals.peak_blocks,
+        peak_ms: totals.peak_ms,
+        peak_is_end: totals.peak_is_end,
+        live_bytes: totals.live_bytes,
+        live_blocks: totals.live_blocks,
+    }
+}
+
+fn thread(thread: &Thread) -> ThreadRow<'_> {
+    ThreadRow {
+        tid: thread.tid,
+        name: &thread.name,
+        first_ms: thread.first_ms,
+        attempts: thread.attempts,
+        successes: thread.successes,
+        allocations: thread.allocations,
+        allocated_bytes: thread.allocated_bytes,
+        frees: thread.frees,
+        freed_bytes: thread.freed_bytes,
+        temporary: thread.temporary,
+    }
+}
+
+fn module(module: &Module) -> ModuleRow<'_> {
+    let (symbols, is_named) = match module.symbols {
+        Symbols::NotAsked => ("none of its code stands in a stack", true),
+        Symbols::DebugInfo => ("functions, files and lines", true),
+        Symbols::SymbolTable => ("functions, without files and lines", true),
+        Symbols::Missing => ("none: its functions are shown as addresses", false),
+        Symbols::Unreadable => ("the file could not be read", false),
+        Symbols::Replaced => ("the file was replaced since the run", false),
+    };
+    ModuleRow {
+        path: &module.path,
+        build_id: module.build_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        symbols,
+        is_named,
+        debug_path: &module.debug_path,
+    }
+}
+
+fn samples(profile: &Profile) -> Samples {
+    let samples = &profile.timeline.samples;
+    Samples {
+        interval_ms: profile.timeline.interval_ms,
+        ms: samples.iter().map(|sample| sample.ms).collect(),
+        live_bytes: samples.iter().map(|sample| sample.live_bytes).collect(),
+        live_blocks: samples.iter().map(|sample| sample.live_blocks).collect(),
+        allocations: samples.iter().map(|sample| sample.allocations).collect(),
+    }
+}
