@@ -66,6 +66,10 @@ pub(crate) struct Run {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Write the report as one page for a browser
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
     /// Write the whole profile as JSON; `-` is stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -94,6 +98,10 @@ pub(crate) struct Report {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
+    /// Write the report as one page for a browser instead, to stdout or to a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) html: Option<PathBuf>,
+
     /// Write the whole profile as JSON instead, to stdout or to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub(crate) json: Option<PathBuf>,
@@ -120,9 +128,10 @@ pub(crate) struct View {
 
 impl Run {
     /// Where a run writes to, each with its option.
-    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 3] {
+    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 4] {
         [
             ("--output", self.output.as_deref()),
+            ("--html", self.html.as_deref()),
             ("--json", self.json.as_deref()),
             ("--folded", self.folded.as_deref()),
         ]
@@ -131,8 +140,12 @@ impl Run {
 
 impl Report {
     /// Where a report writes to, each with its option.
-    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 2] {
-        [("--json", self.json.as_deref()), ("--folded", self.folded.as_deref())]
+    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 3] {
+        [
+            ("--html", self.html.as_deref()),
+            ("--json", self.json.as_deref()),
+            ("--folded", self.folded.as_deref()),
+        ]
     }
 }
 

@@ -30,13 +30,15 @@ pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
         |path: &Option<PathBuf>| path.as_deref().map(|path| Output::open(path, 0o600)).transpose();
     let show = || -> Result<(), Error> {
         let profile = load(&options.file, voice)?;
+        let html = open(&options.html)?;
         let json = open(&options.json)?;
         let folded = open(&options.folded)?;
-        if json.is_none() && folded.is_none() {
+        if html.is_none() && json.is_none() && folded.is_none() {
             let style = Style::of(&io::stdout());
             let stdout = Output::open(Path::new("-"), 0)?;
             return stdout.finish(|out| show::write_text(&profile, &options.view, style, out));
         }
+        html.map(|output| show::write_html(&profile, output)).transpose()?;
         json.map(|output| show::write_json(&profile, output)).transpose()?;
         folded.map(|output| show::write_folded(&profile, &options.view, output)).transpose()?;
         Ok(())

@@ -28,6 +28,7 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
     hookable::check(&path)?;
     let outputs = Outputs {
         profile: open(&options.output)?,
+        html: open(&options.html)?,
         json: open(&options.json)?,
         folded: open(&options.folded)?,
     };
@@ -60,13 +61,15 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
 /// Where the profile is written to.
 struct Outputs {
     profile: Option<Output>,
+    html: Option<Output>,
     json: Option<Output>,
     folded: Option<Output>,
 }
 
 impl Outputs {
     fn is_empty(&self) -> bool {
-        self.profile.is_none() && self.json.is_none() && self.folded.is_none()
+        let Self { profile, html, json, folded } = self;
+        [profile, html, json, folded].into_iter().all(Option::is_none)
     }
 }
 
@@ -77,10 +80,11 @@ fn show(profile: &Profile, options: &Run, outputs: Outputs, voice: Voice) -> Res
         let _ = show::write_text(profile, &options.view, style, &mut io::stderr().lock());
     }
     let kept = outputs.profile.map(|output| show::keep(profile, output));
+    let html = outputs.html.map(|output| show::write_html(profile, output));
     let json = outputs.json.map(|output| show::write_json(profile, output));
     let folded = outputs.folded.map(|output| show::write_folded(profile, &options.view, output));
     // Each is tried, whatever became of the others.
-    [kept, json, folded].into_iter().flatten().collect()
+    [kept, html, json, folded].into_iter().flatten().collect()
 }
 
 /// The exit code that a shell would show: the program's own, or 128 and the signal's number.

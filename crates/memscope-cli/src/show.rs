@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::terminal::Style;
 use memscope_profile::{Profile, file};
-use memscope_report::{folded, json, text};
+use memscope_report::{folded, html, json, text};
+use std::fs;
 use std::io::{self, Write};
 
 /// Writes the report for a terminal.
@@ -15,12 +16,11 @@ pub(crate) fn write_text(
     style: Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let base = std::env::current_dir().map(|folder| folder.to_string_lossy().into_owned());
     let options = text::Options {
         width: style.columns,
         colour: style.colour,
         top: view.top,
-        base: base.unwrap_or_default(),
+        base: base(),
         ..text::Options::default()
     };
     text::write(profile, &options, out)
@@ -29,6 +29,26 @@ pub(crate) fn write_text(
 /// Writes the profile as a file that `memscope report` reads.
 pub(crate) fn keep(profile: &Profile, output: Output) -> Result<(), Error> {
     output.finish(|out| file::write(profile, out))
+}
+
+/// Writes the page for a browser, with the sources that are here.
+pub(crate) fn write_html(profile: &Profile, output: Output) -> Result<(), Error> {
+    let base = base();
+    output.finish(|out| html::write(profile, &html::Sources { base: &base, text: &source }, out))
+}
+
+/// The folder that paths are shown relative to.
+fn base() -> String {
+    std::env::current_dir().map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The text of a source file, if it is one: paths come from the profiled program.
+fn source(path: &str) -> Option<String> {
+    /// Larger files are not source that a person wrote.
+    const MAX_BYTES: u64 = 4 << 20;
+    let metadata = fs::metadata(path).ok()?;
+    let is_source = metadata.is_file() && metadata.len() <= MAX_BYTES;
+    is_source.then(|| fs::read_to_string(path).ok()).flatten()
 }
 
 /// Writes the profile as JSON.
