@@ -14,6 +14,8 @@ enum Action {
     Script(&'static str),
     /// Runs cargo with these arguments.
     Cargo(&'static [&'static str]),
+    /// Runs a script of web/package.json.
+    Npm(&'static str),
     /// Runs the tidy checks.
     Tidy,
 }
@@ -28,6 +30,8 @@ const STEPS: &[Step] = &[
     Step { name: "setup", action: Action::Script(".ci/install") },
     Step { name: "fmt", action: Action::Cargo(&["fmt", "--all", "--", "--check"]) },
     Step { name: "tidy", action: Action::Tidy },
+    // The page that is committed is what its source builds.
+    Step { name: "web", action: Action::Npm("check") },
     Step {
         name: "clippy",
         action: Action::Cargo(&[
@@ -110,6 +114,11 @@ impl Step {
                 }
                 cargo
             }
+            Action::Npm(script) => {
+                let mut npm = Command::new("npm");
+                npm.args(["--prefix", "web", "run", "--silent", script]);
+                npm
+            }
             Action::Tidy => return tidy::run(&root()),
         };
         match command.current_dir(root()).status() {
@@ -125,6 +134,7 @@ impl std::fmt::Display for Step {
         match &self.action {
             Action::Script(path) => f.write_str(path),
             Action::Cargo(arguments) => write!(f, "cargo {}", arguments.join(" ")),
+            Action::Npm(script) => write!(f, "npm run {script} in web/"),
             Action::Tidy => f.write_str("tidy"),
         }
     }
@@ -149,6 +159,6 @@ mod tests {
         assert_eq!(named("ci").map(|steps| steps.len()), Some(STEPS.len()));
         assert_eq!(named("clippy").map(|steps| steps.len()), Some(2));
         assert!(named("no such step").is_none());
-        assert_eq!(usage(), "Usage: cargo xtask ci|setup|fmt|tidy|clippy|doc|test");
+        assert_eq!(usage(), "Usage: cargo xtask ci|setup|fmt|tidy|web|clippy|doc|test");
     }
 }
