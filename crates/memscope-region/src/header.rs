@@ -7,7 +7,7 @@ use crate::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, REGION_BYTES, TABLES};
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"memscope");
 
 /// The version of the layout. Any change to it raises the number.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The bytes at the region's start that belong to the header.
 pub const HEADER_BYTES: u64 = EXTENT_BYTES;
@@ -66,7 +66,7 @@ row! {
         /// process is this image.
         replacements: u64,
         /// Reserved, zero; puts what follows on cache lines of its own.
-        reserved: [u64; 6],
+        reserved: [u64; 5],
         /// The coarse clock that birth times are taken from, written from outside. See [`crate::record::Birth`].
         tick: u32,
         /// Raised each time that the live bytes are about to fall from above the old maximum.

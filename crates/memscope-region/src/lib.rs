@@ -18,7 +18,9 @@
 //! Threads           ThreadRow   256   a thread: its own totals, attempts, successes and misses by cause
 //! Counters          CounterRow   64   what one thread did at one site, and the same at the peak
 //! Shadow            ShadowRow    16   where the records of 2^23 granules of address space lie
-//! Text              bytes             paths and command lines
+//! Text              bytes             paths, command lines, names
+//! Labels            LabelRow    128   a name that the program gave to blocks, and what bears it
+//! Tasks             TaskRow      64   a task, a scope or a span, and what it holds
 //! ```
 //!
 //! Invariants:
@@ -42,6 +44,7 @@ pub mod writer;
 
 pub use header::{Header, HeaderRow};
 pub use row::{
-    AddressRow, CounterRow, Kind, MissCause, ModuleRow, NodeRow, ShadowRow, SiteRow, ThreadRow,
+    AddressRow, CounterRow, Kind, LabelRow, MissCause, ModuleRow, NodeRow, ShadowRow, SiteRow,
+    TaskRow, ThreadRow,
 };
 pub use table::Table;

@@ -4,7 +4,7 @@
 //! bit  0..24   site id (0: no block begins here)
 //!     24..47   requested size in bytes; all ones: the size stands in the next record
 //!     47..63   birth
-//!     63       a value was named here
+//!     63       mark: the site has a label or a task; without a site: made while its thread was set aside
 //! ```
 //!
 //! The record of a block stands at the granule in which the block begins. A block of 64 bytes or more covers the
@@ -22,7 +22,8 @@ pub const SIZE_ELSEWHERE: u64 = (1 << SIZE_BITS) - 1;
 
 const SITE_MASK: u64 = (1 << SITE_BITS) - 1;
 const BIRTH_SHIFT: u32 = SITE_BITS + SIZE_BITS;
-const NAMED: u64 = 1 << (BIRTH_SHIFT + BIRTH_BITS);
+/// The mark.
+pub const MARK: u64 = 1 << (BIRTH_SHIFT + BIRTH_BITS);
 
 const _: () = assert!(SITE_BITS + SIZE_BITS + BIRTH_BITS + 1 == 64);
 
@@ -63,9 +64,15 @@ impl Record {
         Birth((self.0 >> BIRTH_SHIFT) as u16)
     }
 
-    /// Whether a value was named here.
-    pub const fn is_named(self) -> bool {
-        self.0 & NAMED != 0
+    /// The record of the same block at another site, which has a label.
+    pub const fn moved_to(self, site: u32) -> Self {
+        Self(self.0 & !SITE_MASK | site as u64 & SITE_MASK | MARK)
+    }
+
+    /// Whether it bears the mark, so that whoever frees the block looks at its site.
+    #[inline(always)]
+    pub const fn is_marked(self) -> bool {
+        self.0 & MARK != 0
     }
 }
 
@@ -137,7 +144,7 @@ mod tests {
         for size in [0, 1, 47, SIZE_ELSEWHERE - 1, SIZE_ELSEWHERE, SIZE_ELSEWHERE + 1, u64::MAX] {
             let record = Record::new((1 << 24) - 1, size, Birth(0xabcd));
             assert_eq!(
-                (record.site(), record.birth(), record.is_named()),
+                (record.site(), record.birth(), record.is_marked()),
                 ((1 << 24) - 1, Birth(0xabcd), false)
             );
             assert_eq!(record.size_is_elsewhere(), size >= SIZE_ELSEWHERE);

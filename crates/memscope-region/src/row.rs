@@ -155,7 +155,8 @@ row! {
         task: u32,
         /// Tick at which the site was first met.
         birth: u32,
-        /// Marker: [`Kind`] in the low byte (never 0); bit 8: the stack is truncated.
+        /// Marker: [`Kind`] in the low byte (never 0); bit 8: the stack is truncated; from bit [`LABEL_SHIFT`] on the
+        /// label of its blocks, or 0.
         kind: u32,
     }
 }
@@ -247,7 +248,76 @@ row! {
     }
 }
 
+row! {
+    /// A name that the program gave to blocks, or (`tracker` is its own id) a tracker that gave names. Ids are the row
+    /// plus one.
+    LabelRow, LabelCells, 128, {
+        /// Marker: 1 in a complete row.
+        state: u32,
+        /// The label of the tracker that gave the name.
+        tracker: u32,
+        /// Place in the Text table of the name, the type and the file, each ended by a zero byte.
+        text_row: u32,
+        /// Length of all three.
+        text_bytes: u32,
+        /// Line of the file.
+        line: u32,
+        /// Tick at which it was made.
+        birth: u32,
+        /// Strong handles to the block that was named last, if it is one that is shared, else 0.
+        strong: u32,
+        /// Weak ones.
+        weak: u32,
+        /// Blocks that bear it.
+        live_blocks: u64,
+        /// Their bytes (as i64).
+        live_bytes: u64,
+        /// The most that the bytes ever were.
+        peak_bytes: u64,
+        /// Blocks that ever bore it. One that moves in a realloc stays one.
+        blocks: u64,
+        /// Bytes that they had when they were named.
+        bytes: u64,
+        /// Moves by realloc.
+        moves: u64,
+        /// Reserved, zero.
+        reserved: [u64; 6],
+    }
+}
+
+row! {
+    /// A task, a scope or a span: a name under a parent. Ids are the row plus one. What it holds is what was allocated
+    /// while it was current, but not while one of its children was.
+    TaskRow, TaskCells, 64, {
+        /// Marker: what it is, from 1 on, as whoever made it knows.
+        kind: u32,
+        /// The parent's id, or 0.
+        parent: u32,
+        /// Place in the Text table of its name.
+        name_row: u32,
+        /// Length of the name.
+        name_bytes: u32,
+        /// Tick at which it was first made.
+        birth: u32,
+        /// How many are under way (scopes and spans only).
+        open: u32,
+        /// How often it was entered.
+        entries: u64,
+        /// Live bytes, but for what threads that are in it have not yet added (as i64).
+        live_bytes: u64,
+        /// The most that they were.
+        peak_bytes: u64,
+        /// Reserved, zero.
+        reserved: [u64; 2],
+    }
+}
+
+/// Where the label begins in [`SiteRow::kind`].
+pub const LABEL_SHIFT: u32 = 10;
+
 const _: () = {
+    assert!(LabelRow::BYTES as u64 == Table::Labels.row_bytes());
+    assert!(TaskRow::BYTES as u64 == Table::Tasks.row_bytes());
     assert!(ModuleRow::BYTES as u64 == Table::Modules.row_bytes());
     assert!(AddressRow::BYTES as u64 == Table::Addresses.row_bytes());
     assert!(NodeRow::BYTES as u64 == Table::Nodes.row_bytes());

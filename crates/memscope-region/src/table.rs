@@ -16,7 +16,7 @@ pub const CHUNKS_PER_TABLE: usize = 1024;
 pub const RECORD_CHUNK_BYTES: u64 = 64 << 20;
 
 /// The number of tables.
-pub const TABLES: usize = 8;
+pub const TABLES: usize = 10;
 
 /// A table of the region. The number is its place in [`crate::Header`]'s directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +38,10 @@ pub enum Table {
     Shadow = 6,
     /// Bytes of paths and command lines. A text never crosses a chunk's end.
     Text = 7,
+    /// Names that the program gave to blocks, and who gave them: [`crate::LabelRow`].
+    Labels = 8,
+    /// Tasks, scopes and spans: [`crate::TaskRow`].
+    Tasks = 9,
 }
 
 impl Table {
@@ -51,16 +55,18 @@ impl Table {
         Table::Counters,
         Table::Shadow,
         Table::Text,
+        Table::Labels,
+        Table::Tasks,
     ];
 
     /// The size of a row in bytes.
     pub const fn row_bytes(self) -> u64 {
         match self {
-            Table::Modules => 128,
+            Table::Modules | Table::Labels => 128,
             Table::Addresses | Table::Sites | Table::Shadow => 16,
             Table::Nodes => 8,
             Table::Threads => 256,
-            Table::Counters => 64,
+            Table::Counters | Table::Tasks => 64,
             Table::Text => 1,
         }
     }
@@ -69,7 +75,7 @@ impl Table {
     pub const fn chunk_bytes(self) -> u64 {
         match self {
             Table::Modules | Table::Threads | Table::Shadow => EXTENT_BYTES,
-            Table::Addresses | Table::Sites | Table::Text => 1 << 20,
+            Table::Addresses | Table::Sites | Table::Text | Table::Labels | Table::Tasks => 1 << 20,
             Table::Nodes => 2 << 20,
             Table::Counters => 4 << 20,
         }
@@ -85,6 +91,8 @@ impl Table {
         match self {
             // An id is a row plus one.
             Table::Sites => (1 << 24) - 1,
+            // A site has 22 bits for a label.
+            Table::Labels => (1 << 22) - 1,
             _ => self.rows_per_chunk() * CHUNKS_PER_TABLE as u32,
         }
     }

@@ -195,6 +195,16 @@ impl Writer {
         }
     }
 
+    /// A text that was claimed and published.
+    pub fn text(&self, row: u32, bytes: u32) -> Option<&[u8]> {
+        if row % Table::Text.rows_per_chunk() + bytes > Table::Text.rows_per_chunk() {
+            return None;
+        }
+        let place = self.row(Table::Text, row)?;
+        // SAFETY: within one chunk, which is mapped for ever; texts do not change once they are published.
+        Some(unsafe { core::slice::from_raw_parts(place, bytes as usize) })
+    }
+
     /// The row's place, its chunk made if need be.
     fn ensure(&self, table: Table, row: u32) -> Option<*mut u8> {
         if let Some(place) = self.row(table, row) {
@@ -265,4 +275,6 @@ typed_rows! {
     thread: ThreadCells in Threads,
     counter: CounterCells in Counters,
     shadow: ShadowCells in Shadow,
+    label: LabelCells in Labels,
+    task: TaskCells in Tasks,
 }
