@@ -12,9 +12,9 @@
 use crate::arch::Entry;
 use crate::frame::Taken;
 use crate::process::{PROCESS, birth};
-use crate::side;
 use crate::site::Sites;
 use crate::thread::Guard;
+use crate::{name, side, task};
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::record::Record;
 use memscope_region::row::{CounterCells, Fill, ThreadCells};
@@ -25,14 +25,14 @@ pub const UNFLUSHED_BYTES: i64 = 64 << 10;
 
 /// Adds to a counter that only this thread writes.
 #[inline(always)]
-fn add(counter: &AtomicU64, amount: u64) {
+pub(crate) fn add(counter: &AtomicU64, amount: u64) {
     // ORDERING: relaxed; one writer, and readers want each value, not an order between them.
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
 /// Copies a row's values aside if the peak was raised since its last change.
 #[inline(always)]
-fn keep_peak(header: &Header, counter: &CounterCells) {
+pub(crate) fn keep_peak(header: &Header, counter: &CounterCells) {
     // ORDERING: relaxed; with one thread the epoch is this thread's own store, with several the peak is known to
     // within what threads hold back.
     let epoch = header.peak_epoch.load(Ordering::Relaxed);
@@ -108,13 +108,14 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         return;
     }
     let state = guard.state();
-    let counter = match state.sites.find(Sites::key(taken, kind, 0), state.walker.home()) {
-        Some(counter) => counter,
-        None => match new_stack(guard, taken, kind) {
+    let counter =
+        match state.sites.find(Sites::key(taken, kind, state.task.id), state.walker.home()) {
             Some(counter) => counter,
-            None => return,
-        },
-    };
+            None => match new_stack(guard, taken, kind) {
+                Some(counter) => counter,
+                None => return,
+            },
+        };
     // ORDERING: relaxed; the record belongs to whoever owns the block, and handing a block on orders it.
     if place.load(Ordering::Relaxed) != 0 {
         free_late(guard, place, block);
@@ -128,7 +129,7 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
     keep_peak(header, counter);
     add(&counter.allocations, 1);
     add(&counter.allocated_bytes, size as u64);
-    place.fill(record.0);
+    place.fill(record.0 | guard.state().task.mark);
     change_live(header, row, size as i64);
     guard.state().last_block = block;
     add(&row.allocations, 1);
@@ -159,7 +160,8 @@ fn note_marks(guard: &mut Guard, taken: Taken) -> bool {
 fn new_stack(guard: &mut Guard, taken: Taken, kind: Kind) -> Option<&'static CounterCells> {
     add(&guard.row().new_stacks, 1);
     let state = guard.state();
-    let made = state.sites.make(&mut state.arena, &PROCESS, &mut state.walker, taken, kind, 0);
+    let task = state.task.id;
+    let made = state.sites.make(&mut state.arena, &PROCESS, &mut state.walker, taken, kind, task);
     guard.look_at_name();
     made.map_err(|cause| guard.miss(cause)).ok()
 }
@@ -209,6 +211,12 @@ pub struct Forgotten {
 }
 
 impl Forgotten {
+    /// The site of the block, if it has a label or a task.
+    #[inline(always)]
+    pub(crate) fn marked_site(self) -> Option<u32> {
+        self.record.is_marked().then(|| self.record.site())
+    }
+
     const UNKNOWN: Self = Self { record: Record(0), size: 0, was_last: false };
 }
 
@@ -278,6 +286,9 @@ fn freed_at(
     place.store(0, Ordering::Relaxed);
     let size = if record.size_is_elsewhere() { take_size(block) } else { record.size_field() };
     before_fall(header, row);
+    if record.is_marked() {
+        marked_freeing(guard, record.site(), size);
+    }
     keep_peak(header, counter);
     add(&counter.frees, 1);
     add(&counter.freed_bytes, size);
@@ -293,6 +304,14 @@ fn freed_at(
     add(&row.frees, 1);
     add(&row.freed_bytes, size);
     Some(Forgotten { record, size, was_last })
+}
+
+/// What a label and a task must know of a free.
+#[cold]
+#[inline(never)]
+fn marked_freeing(guard: &mut Guard, site: u32, size: u64) {
+    task::freeing(guard, site, size);
+    name::freeing(site, size);
 }
 
 /// Takes back a free that did not happen: a realloc failed and its block is still there.
@@ -323,6 +342,10 @@ pub fn take_back(guard: &mut Guard, block: usize, forgotten: Forgotten) {
     add(&row.attempts, 1u64.wrapping_neg());
     add(&row.successes, 1u64.wrapping_neg());
     change_live(header, row, forgotten.size as i64);
+    if forgotten.record.is_marked() {
+        task::taken_back(guard, forgotten.record.site(), forgotten.size);
+        name::taken_back(forgotten.record.site(), forgotten.size);
+    }
     if forgotten.was_last {
         guard.state().last_block = block;
     }

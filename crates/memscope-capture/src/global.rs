@@ -172,6 +172,7 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
             hooks::not_moved(own::start, block.cast(), forgotten);
         } else {
             hooks::record(own::start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
+            hooks::follow(forgotten, new.cast());
         }
         new
     }

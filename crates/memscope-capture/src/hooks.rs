@@ -6,8 +6,8 @@
 
 use crate::arch::Entry;
 use crate::event::{self, Forgotten};
-use crate::side;
 use crate::thread::Guard;
+use crate::{name, side};
 use core::ffi::{c_int, c_void};
 use memscope_region::Kind;
 
@@ -91,6 +91,14 @@ pub(crate) fn forget_moving(start: impl Fn(), block: RawBlock, moving: bool) -> 
     }
 }
 
+/// Gives a block that a realloc made the name that the old one had.
+#[inline(always)]
+pub(crate) fn follow(forgotten: Option<Forgotten>, block: RawBlock) {
+    if let Some(site) = forgotten.and_then(Forgotten::marked_site) {
+        name::follow(site, block as usize);
+    }
+}
+
 /// Records that a realloc failed: the old block is still there.
 #[cold]
 #[inline(never)]
@@ -162,6 +170,7 @@ pub unsafe fn realloc<H: Host>(block: RawBlock, size: usize, entry: Entry) -> Ra
     }
     // SAFETY: passed on.
     unsafe { record(H::start, entry, Kind::Realloc, new, size) };
+    follow(forgotten, new);
     new
 }
 

@@ -19,6 +19,7 @@
 //!          site    stack hash -> the thread's counter row (first sight: address, node, site are interned)
 //!
 //! global   the same for a Rust global allocator         side    threads that are set aside, or watched
+//! name     names that the program gives to blocks           task    what is current when a block is made
 //! process  the region and what is shared between threads      thread  what belongs to one thread
 //! trie     insert-only, lock-free hash trie                    arena   private memory that is never given back
 //! ```
@@ -32,6 +33,7 @@ pub mod frame;
 pub mod global;
 pub mod hooks;
 pub mod module;
+pub mod name;
 pub mod object;
 pub mod own;
 pub mod process;
@@ -40,5 +42,6 @@ pub mod side;
 pub mod site;
 pub mod slow;
 pub mod stack;
+pub mod task;
 pub mod thread;
 pub mod trie;

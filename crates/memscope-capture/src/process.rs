@@ -82,6 +82,7 @@ pub struct Process {
     address_root: AtomicU32,
     node_root: AtomicU32,
     site_root: AtomicU32,
+    task_root: AtomicU32,
     /// A row of the table Shadow that was claimed and not used, plus one; 0: none.
     spare_shadow_row: AtomicU32,
     /// The threads' states, linked by [`ThreadState::next`].
@@ -102,6 +103,7 @@ pub static PROCESS: Process = Process {
     address_root: AtomicU32::new(0),
     node_root: AtomicU32::new(0),
     site_root: AtomicU32::new(0),
+    task_root: AtomicU32::new(0),
     spare_shadow_row: AtomicU32::new(0),
     threads: AtomicPtr::new(core::ptr::null_mut()),
 };
@@ -207,7 +209,7 @@ impl Process {
         self.nodes.fill(nodes);
         self.modules.fill(modules);
         let nodes = self.nodes().ok_or(libc::ENOMEM)?;
-        for root in [&self.address_root, &self.node_root, &self.site_root] {
+        for root in [&self.address_root, &self.node_root, &self.site_root, &self.task_root] {
             root.fill(nodes.make().ok_or(libc::ENOMEM)?);
         }
         STARTED_HEADER.fill(core::ptr::from_ref(header).cast_mut());
@@ -290,6 +292,11 @@ impl Process {
     /// The root of the trie of sites.
     pub fn site_root(&self) -> Option<u32> {
         root(&self.site_root)
+    }
+
+    /// The root of the trie of tasks.
+    pub fn task_root(&self) -> Option<u32> {
+        root(&self.task_root)
     }
 
     /// The rules as they stand now.

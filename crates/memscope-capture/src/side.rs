@@ -18,11 +18,9 @@ use crate::event::{self, Forgotten};
 use crate::process::PROCESS;
 use crate::thread::{Guard, SIDE, ThreadState};
 use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+pub(crate) use memscope_region::record::MARK;
 use memscope_region::row::{Fill, ThreadCells};
 use memscope_region::sys;
-
-/// The record of a block that was made while its thread was set aside. It has no site, so readers see no block.
-pub(crate) const MARK: u64 = 1 << 63;
 
 /// How the names of threads begin that readers start.
 const READER: &[u8] = b"memscope-";

@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::stack::Walker;
 use crate::trie::{self, Keyed, mix};
 use core::sync::atomic::Ordering;
-use memscope_region::row::{CounterCells, Fill};
+use memscope_region::row::{CounterCells, Fill, LABEL_SHIFT};
 use memscope_region::{Kind, MissCause, Table};
 
 /// Counter rows that a thread takes at a time.
@@ -502,6 +502,32 @@ impl Keyed for SiteKey<'_> {
         cells.kind.store(self.kind, Ordering::Release);
         Some(row + 1)
     }
+}
+
+/// The task of a site, or 0.
+pub(crate) fn task_of(process: &Process, site: u32) -> u32 {
+    // ORDERING: relaxed; whoever knows the site's id knows its row.
+    let row = process.writer().and_then(|writer| writer.site(site.wrapping_sub(1)));
+    row.map_or(0, |row| row.task.load(Ordering::Relaxed))
+}
+
+/// The label of a site's blocks, or 0.
+pub(crate) fn label_of(process: &Process, site: u32) -> u32 {
+    // ORDERING: relaxed, as above.
+    let row = process.writer().and_then(|writer| writer.site(site.wrapping_sub(1)));
+    row.map_or(0, |row| row.kind.load(Ordering::Relaxed) >> LABEL_SHIFT)
+}
+
+/// The site that is like `id` in all but the label. `None` if there is no room.
+pub(crate) fn labelled(process: &Process, id: u32, label: u32) -> Option<u32> {
+    let row = process.writer()?.site(id.checked_sub(1)?)?;
+    // ORDERING: relaxed, as above.
+    let load = |cell: &core::sync::atomic::AtomicU32| cell.load(Ordering::Relaxed);
+    let (node, task) = (load(&row.node), load(&row.task));
+    let kind = load(&row.kind) & ((1 << LABEL_SHIFT) - 1) | label << LABEL_SHIFT;
+    let key = SiteKey { process, node, task, kind };
+    let hash = SiteKey::hash_of(node, task, kind);
+    trie::find_or_insert(process.nodes()?, process.site_root()?, hash, &key)
 }
 
 fn site(process: &Process, node: u32, kind: Kind, task: u32, truncated: bool) -> Option<u32> {

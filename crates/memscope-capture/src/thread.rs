@@ -11,6 +11,7 @@ use crate::process::{PROCESS, Process, Shadow};
 use crate::side::{self, Side};
 use crate::site::Sites;
 use crate::stack::Walker;
+use crate::task::Current;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
@@ -50,6 +51,8 @@ pub struct State {
     pub sites: Sites,
     /// The block allocated last, for telling temporary ones; 0 if it is freed.
     pub last_block: usize,
+    /// The task that is current.
+    pub task: Current,
     /// How often the name was looked up.
     name_looks: u32,
 }
@@ -266,7 +269,14 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
             pointer: AtomicUsize::new(pointer),
             next: AtomicPtr::new(core::ptr::null_mut()),
             side: Side::new(),
-            state: UnsafeCell::new(State { arena, walker, sites, last_block: 0, name_looks: 0 }),
+            state: UnsafeCell::new(State {
+                arena,
+                walker,
+                sites,
+                last_block: 0,
+                task: Current::NONE,
+                name_looks: 0,
+            }),
         });
         &*place
     };
@@ -304,6 +314,7 @@ fn take_over(writer: &memscope_region::writer::Writer, thread: &'static ThreadSt
     // ORDERING: relaxed, as above.
     state.walker.restart(own_stack(thread.pointer.load(Ordering::Relaxed)));
     state.last_block = 0;
+    state.task = Current::NONE;
     state.name_looks = 0;
     thread.side.reset();
     thread.busy.fill(0);

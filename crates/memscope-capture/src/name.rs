@@ -1,0 +1,242 @@
+//! Names that the program gives to blocks it has.
+//!
+//! A name is part of the block's site: naming a block moves it, in the counters, from the site at which it was allocated to
+//! one that is like it in all but the label. So a named block needs no memory of its own, everything that is known by site
+//! is known by name, and a free finds the name where it finds the site. The record's bit for names only saves frees of
+//! other blocks from looking. What bears a label is also counted in the label's row, and in that of the tracker that gave
+//! it, so that the peak is known.
+//!
+//! Invariants: a block has at most one name, the last it was given; a block that moves in a realloc takes its name along.
+//! Deliberately absent: names of what has no block.
+
+use crate::event::{add, keep_peak};
+use crate::process::PROCESS;
+use crate::site;
+use crate::thread::Guard;
+use core::sync::atomic::{AtomicU64, Ordering};
+use memscope_region::record::Record;
+use memscope_region::row::{Fill, LabelCells};
+use memscope_region::{Header, Table};
+
+/// The largest block whose start is sought from an address within it.
+const MAX_SOUGHT_BYTES: usize = 1 << 30;
+
+/// What a label is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    /// The label of the tracker that gives it; 0: it is itself a tracker.
+    pub tracker: u32,
+    /// Name, type and file, each ended by a zero byte.
+    pub text: &'a [u8],
+    /// Line of the file.
+    pub line: u32,
+}
+
+/// What became of naming a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Naming {
+    /// It bears the name now.
+    Named = 0,
+    /// It bore it before.
+    Already = 1,
+    /// No block that is known begins there.
+    Unknown = 2,
+}
+
+/// Makes a label: its id. `None` if nothing is recorded or there is no room.
+pub fn make(name: &Name<'_>) -> Option<u32> {
+    let writer = PROCESS.writer()?;
+    let text_row = writer.claim_text(name.text)?;
+    let row = writer.claim(Table::Labels, 1)?;
+    let cells = writer.label(row)?;
+    cells.tracker.fill(if name.tracker == 0 { row + 1 } else { name.tracker });
+    cells.text_row.fill(text_row);
+    cells.text_bytes.fill(name.text.len() as u32);
+    cells.line.fill(name.line);
+    cells.birth.fill(PROCESS.tick());
+    // ORDERING: release, the marker.
+    cells.state.store(1, Ordering::Release);
+    Some(row + 1)
+}
+
+fn cells(label: u32) -> Option<&'static LabelCells> {
+    PROCESS.writer()?.label(label.checked_sub(1)?)
+}
+
+/// The rows in which what bears a label is counted: its own and its tracker's.
+fn rows(label: u32) -> impl Iterator<Item = &'static LabelCells> {
+    let own = cells(label);
+    // ORDERING: relaxed; constant since the label was made.
+    let tracker = own.map_or(0, |own| own.tracker.load(Ordering::Relaxed));
+    own.into_iter().chain(cells(tracker).filter(move |_| tracker != label))
+}
+
+// ORDERING: relaxed throughout; these are sums, and nothing is read on the strength of them.
+fn count(label: u32, blocks: i64, bytes: i64) {
+    for row in rows(label) {
+        row.live_blocks.fetch_add(blocks as u64, Ordering::Relaxed);
+        let before = row.live_bytes.fetch_add(bytes as u64, Ordering::Relaxed) as i64;
+        let live_bytes = before.wrapping_add(bytes);
+        if live_bytes > row.peak_bytes.load(Ordering::Relaxed) as i64 {
+            row.peak_bytes.fetch_max(live_bytes as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The size of a block that stays.
+fn size(record: Record, block: usize) -> u64 {
+    if !record.size_is_elsewhere() {
+        return record.size_field();
+    }
+    // ORDERING: relaxed; the block is the caller's.
+    PROCESS
+        .record(block + (1 << PROCESS.granule_shift()))
+        .map_or(0, |place| place.load(Ordering::Relaxed))
+}
+
+/// Gives the block that begins at `block` a name.
+///
+/// The block stays while this runs: the caller has a reference to it.
+pub fn give(label: u32, block: usize) -> Naming {
+    let Some(mut guard) = Guard::take(|| {}) else { return Naming::Unknown };
+    let Some(size) = relabel(&mut guard, label, block) else { return Naming::Unknown };
+    let Ok(size) = size else { return Naming::Already };
+    for row in rows(label) {
+        // ORDERING: relaxed, sums.
+        row.blocks.fetch_add(1, Ordering::Relaxed);
+        row.bytes.fetch_add(size, Ordering::Relaxed);
+    }
+    Naming::Named
+}
+
+/// Moves a block to the site with this label: its size. `Err` if it is there already; `None` if it is not known.
+fn relabel(guard: &mut Guard, label: u32, block: usize) -> Option<Result<u64, ()>> {
+    let place = guard.record(block)?;
+    // ORDERING: relaxed; the block is the caller's, who had it from its owner.
+    let record = Record(place.load(Ordering::Relaxed));
+    let old_label = if record.site() == 0 { return None } else { label_if_named(record) };
+    if old_label == label {
+        return Some(Err(()));
+    }
+    let header: &Header = guard.header();
+    let labelled = site::labelled(&PROCESS, record.site(), label)?;
+    let state = guard.state();
+    let from = state.sites.make_site(&mut state.arena, &PROCESS, record.site()).ok()?;
+    let to = state.sites.make_site(&mut state.arena, &PROCESS, labelled).ok()?;
+    // Two threads may name what they share at once; one of them does.
+    // ORDERING: relaxed; the record says it all.
+    let new = record.moved_to(labelled).0;
+    if place.compare_exchange(record.0, new, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        return Some(Err(()));
+    }
+    let size = size(record, block);
+    for (row, blocks, bytes) in [(from, 1u64.wrapping_neg(), size.wrapping_neg()), (to, 1, size)] {
+        keep_peak(header, row);
+        add(&row.allocations, blocks);
+        add(&row.allocated_bytes, bytes);
+    }
+    if old_label != 0 {
+        count(old_label, -1, -(size as i64));
+    }
+    count(label, 1, size as i64);
+    Some(Ok(size))
+}
+
+fn label_if_named(record: Record) -> u32 {
+    if record.is_marked() { site::label_of(&PROCESS, record.site()) } else { 0 }
+}
+
+/// A block of this site is about to be freed.
+pub(crate) fn freeing(site: u32, size: u64) {
+    count(site::label_of(&PROCESS, site), -1, -(size as i64));
+}
+
+/// A free did not happen.
+#[cold]
+pub(crate) fn taken_back(site: u32, size: u64) {
+    count(site::label_of(&PROCESS, site), 1, size as i64);
+}
+
+/// A block of this site has moved here: it takes its name along.
+#[cold]
+#[inline(never)]
+pub(crate) fn follow(site: u32, block: usize) {
+    let label = site::label_of(&PROCESS, site);
+    if label != 0
+        && let Some(mut guard) = Guard::take(|| {})
+        && relabel(&mut guard, label, block).is_some()
+    {
+        for row in rows(label) {
+            // ORDERING: relaxed, a sum.
+            row.moves.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Notes how many handles there are to the block that was named last.
+pub fn note_handles(label: u32, strong: u32, weak: u32) {
+    if let Some(row) = cells(label) {
+        row.strong.fill(strong);
+        row.weak.fill(weak);
+    }
+}
+
+/// Where the block begins that holds `address`: at most `back_bytes` before it, rounded down. Looks at a record for each
+/// granule on the way. `None` if there is none that is known.
+pub fn start_of(address: usize, back_bytes: usize) -> Option<usize> {
+    let shift = PROCESS.granule_shift();
+    if !PROCESS.is_on() || back_bytes > MAX_SOUGHT_BYTES {
+        return None;
+    }
+    let load = |granule: usize| {
+        let place: Option<&'static AtomicU64> = PROCESS.record(granule << shift);
+        // ORDERING: relaxed; the block is the caller's.
+        Record(place.map_or(0, |place| place.load(Ordering::Relaxed)))
+    };
+    let last = address >> shift;
+    let first = address.saturating_sub(back_bytes) >> shift;
+    for granule in (first..=last).rev() {
+        let record = load(granule);
+        if record.0 == 0 {
+            continue;
+        }
+        // The word after the record of a large block is its size.
+        let before = load(granule - 1);
+        let is_size = before.site() != 0 && before.size_is_elsewhere();
+        return Some(if is_size { granule - 1 } else { granule } << shift);
+    }
+    None
+}
+
+/// The sums of a label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LabelCounts {
+    /// See [`memscope_region::LabelRow`], as are the others.
+    pub live_blocks: u64,
+    /// Bytes of the blocks that bear it.
+    pub live_bytes: u64,
+    /// The most that they were.
+    pub peak_bytes: u64,
+    /// Blocks that ever bore it.
+    pub blocks: u64,
+    /// Their bytes when they were named.
+    pub bytes: u64,
+    /// Moves by realloc.
+    pub moves: u64,
+}
+
+/// The sums of a label, as they are now.
+pub fn counts(label: u32) -> LabelCounts {
+    let Some(row) = cells(label) else { return LabelCounts::default() };
+    // ORDERING: relaxed; sums.
+    let load = |cell: &AtomicU64| (cell.load(Ordering::Relaxed) as i64).max(0) as u64;
+    LabelCounts {
+        live_blocks: load(&row.live_blocks),
+        live_bytes: load(&row.live_bytes),
+        peak_bytes: load(&row.peak_bytes),
+        blocks: load(&row.blocks),
+        bytes: load(&row.bytes),
+        moves: load(&row.moves),
+    }
+}
