@@ -52,7 +52,21 @@ fn check_stacks(profile: &Profile) -> Result<(), String> {
             return Err(format!("stack {} names an address that is not there", index + 1));
         }
     }
+    for (index, task) in profile.tasks.iter().enumerate() {
+        if task.parent as usize > index {
+            return Err(format!("the parent of task {} does not come before it", index + 1));
+        }
+    }
+    if profile.labels.iter().any(|label| label.tracker as usize > profile.labels.len()) {
+        return Err("a label names a tracker that is not there".into());
+    }
     for (index, site) in profile.sites.iter().enumerate() {
+        if site.task as usize > profile.tasks.len() {
+            return Err(format!("site {index} names a task that is not there"));
+        }
+        if site.label as usize > profile.labels.len() {
+            return Err(format!("site {index} names a label that is not there"));
+        }
         if site.stack as usize > profile.stacks.len() {
             return Err(format!("site {index} names a stack that is not there"));
         }

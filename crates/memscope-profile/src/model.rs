@@ -30,6 +30,10 @@ pub struct Profile {
     pub sites: Vec<Site>,
     /// Threads, in the order in which they were first seen.
     pub threads: Vec<Thread>,
+    /// Names that the program gave to blocks, and the trackers that gave them.
+    pub labels: Vec<Label>,
+    /// Tasks, scopes and spans of the program. A parent comes before its children.
+    pub tasks: Vec<Task>,
     /// Live bytes over time.
     pub timeline: Timeline,
     /// Texts that frames refer to by number. The first is empty.
@@ -246,8 +250,10 @@ pub struct Site {
     pub kind: u8,
     /// Whether the stack could not be walked to its end.
     pub truncated: bool,
-    /// The task that was current, 0 if none.
+    /// The task that was current: its place in [`Profile::tasks`] plus one, 0 if none.
     pub task: u32,
+    /// The name that the program gave to these blocks: its place in [`Profile::labels`] plus one, 0 if none.
+    pub label: u32,
     /// When the site was first met, in milliseconds since the start.
     pub first_ms: u64,
     /// What happened there.
@@ -309,6 +315,57 @@ pub struct Thread {
     pub freed_bytes: u64,
     /// Blocks freed with no allocation in between.
     pub temporary: u64,
+}
+
+/// A name that the program gave to blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Label {
+    /// Place of the tracker that gave it, plus one. If that is its own place, it is the tracker.
+    pub tracker: u32,
+    /// The name, as it stood in the source.
+    pub name: String,
+    /// The type of the value.
+    pub type_name: String,
+    /// Source file in which the name was given.
+    pub file: String,
+    /// Line of it.
+    pub line: u32,
+    /// Blocks that bear it.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// The most that the bytes ever were.
+    pub peak_bytes: u64,
+    /// Blocks that ever bore it; one that is moved by realloc stays one.
+    pub blocks: u64,
+    /// Bytes that they had when they were named.
+    pub bytes: u64,
+    /// Moves by realloc.
+    pub moves: u64,
+    /// Strong handles to the block that was named last, if it is shared; else 0.
+    pub strong: u32,
+    /// Weak handles to it.
+    pub weak: u32,
+}
+
+/// A task, a scope or a span: a name under a parent. What it allocated and holds is the sum over the sites that name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Task {
+    /// The parent's place in [`Profile::tasks`] plus one, 0 if none.
+    pub parent: u32,
+    /// Its name.
+    pub name: String,
+    /// What it is: 1 a task, 2 a scope, 3 a span.
+    pub kind: u32,
+    /// How many are under way (scopes and spans).
+    pub open: u32,
+    /// How often it was entered.
+    pub entries: u64,
+    /// The most bytes that it held at once, what its children held not included. Exact while one thread at a time is
+    /// in it.
+    pub peak_bytes: u64,
 }
 
 /// Live bytes over time, and by site.

@@ -19,6 +19,7 @@ mod assemble;
 mod blocks;
 mod counters;
 mod layout;
+mod names;
 mod rows;
 mod stacks;
 

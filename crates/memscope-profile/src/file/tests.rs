@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Address, Completeness, Counts, End, Frame, Module, Run, Sample, Site, SiteChange, StackNode,
-    Symbols, Thread, Timeline, Totals, Warning,
+    Address, Completeness, Counts, End, Frame, Label, Module, Run, Sample, Site, SiteChange,
+    StackNode, Symbols, Task, Thread, Timeline, Totals, Warning,
 };
 use proptest::prelude::*;
 
@@ -18,6 +18,7 @@ fn sample(stacks: u32) -> Profile {
         kind: 1 + (index % 4) as u8,
         truncated: index % 7 == 3,
         task: index % 3,
+        label: index % 2,
         first_ms: u64::from(index) * 3,
         counts: Counts {
             allocations: u64::from(index) * 1000,
@@ -30,6 +31,20 @@ fn sample(stacks: u32) -> Profile {
         },
     };
     Profile {
+        labels: vec![Label {
+            tracker: 1,
+            name: "orders".into(),
+            type_name: "alloc::vec::Vec<u8>".into(),
+            file: "src/main.rs".into(),
+            line: 7,
+            live_blocks: 3,
+            peak_bytes: 9,
+            ..Label::default()
+        }],
+        tasks: vec![
+            Task { name: "request".into(), kind: 1, entries: 2, ..Task::default() },
+            Task { parent: 1, name: "parse".into(), kind: 2, peak_bytes: 5, ..Task::default() },
+        ],
         run: Run {
             command: vec!["shop".into(), "--fast".into()],
             end: End::Signaled(9),

@@ -28,8 +28,8 @@ pub struct Block {
     pub size_bytes: u64,
     /// When it was allocated, in milliseconds since the start, to within 1/2048 of the time passed.
     pub birth_ms: u64,
-    /// Whether a value was named here.
-    pub is_named: bool,
+    /// Whether its site has a label or a task.
+    pub is_marked: bool,
 }
 
 /// The live blocks of a region, in the order of their addresses. Made by [`Region::blocks`].
@@ -131,7 +131,7 @@ impl<'a> Blocks<'a> {
                 site: record.site(),
                 size_bytes,
                 birth_ms: record.birth().ms(),
-                is_named: record.is_named(),
+                is_marked: record.is_marked(),
             });
         }
         self.found.reverse();

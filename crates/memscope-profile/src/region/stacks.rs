@@ -9,10 +9,12 @@
 use super::Region;
 use super::counters::{Peak, Sum};
 use super::layout::{Layout, read_up_to};
+use super::names::Names;
 use super::rows::{Buffer, each_row};
 use crate::error::Result;
 use crate::model::{Address, Kind, Module, Profile, Site, StackNode};
 use memscope_region::record::Birth;
+use memscope_region::row::LABEL_SHIFT;
 use memscope_region::{AddressRow, ModuleRow, NodeRow, SiteRow, Table};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -126,7 +128,8 @@ impl Build<'_> {
         let modules = self.modules(rows)?;
         let addresses = self.addresses(rows, &modules);
         let nodes = self.nodes(rows, &addresses);
-        Ok(self.sites(rows, &nodes, sums, peak))
+        let names = Names::read(self)?;
+        Ok(self.sites(rows, &nodes, &names, sums, peak))
     }
 
     fn modules(&mut self, rows: &Rows) -> Result<Places> {
@@ -238,6 +241,7 @@ impl Build<'_> {
         &mut self,
         rows: &Rows,
         nodes: &Places,
+        names: &Names,
         mut sums: HashMap<u32, Sum>,
         peak: Peak,
     ) -> SitePlaces {
@@ -245,7 +249,7 @@ impl Build<'_> {
         let mut places = SitePlaces::default();
         let mut known = HashMap::new();
         let mut put = |profile: &mut Profile, id: u32, site: Site, sum: &Sum| {
-            let key = (site.stack, site.kind, site.truncated, site.task);
+            let key = (site.stack, site.kind, site.truncated, site.task, site.label);
             let place = *known.entry(key).or_insert(profile.sites.len());
             if place == profile.sites.len() {
                 profile.sites.push(site);
@@ -272,7 +276,8 @@ impl Build<'_> {
                 stack,
                 kind: kind as u8,
                 truncated: site.kind & TRUNCATED != 0,
-                task: site.task,
+                task: names.task(site.task),
+                label: names.label(site.kind >> LABEL_SHIFT),
                 first_ms: Birth(site.birth as u16).ms(),
                 ..Site::default()
             };

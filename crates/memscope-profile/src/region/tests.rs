@@ -259,7 +259,7 @@ fn blocks_of_any_size_anywhere() {
     ];
     // The last block of the first piece says that its size stands in the first record of the second.
     let seen: Vec<_> =
-        blocks.iter().map(|it| (it.address, it.site, it.size_bytes, it.is_named)).collect();
+        blocks.iter().map(|it| (it.address, it.site, it.size_bytes, it.is_marked)).collect();
     assert_eq!(seen.len(), expected.len());
     for (seen, expected) in seen.iter().zip(&expected) {
         assert_eq!((seen.0, seen.1, seen.3), (expected.0, expected.1, expected.3));
@@ -279,7 +279,7 @@ fn what_is_no_region_is_refused_in_words() {
     assert_eq!(patched(0, b"hello"), "the region is not a memscope region");
     assert_eq!(
         patched(8, &[9]),
-        "the region has format version 9, and this memscope knows version 1"
+        "the region has format version 9, and this memscope knows version 2"
     );
     assert!(patched(12, &[0]).contains("never completed"));
     let empty = small().build();
@@ -304,7 +304,7 @@ fn claims_cost_nothing() {
             .expect("layout")
             .header;
         let mut bytes = Vec::new();
-        HeaderRow { rows: [u32::MAX; 8], ..header }.encode(&mut bytes);
+        HeaderRow { rows: [u32::MAX; 10], ..header }.encode(&mut bytes);
         file.write_all_at(&bytes, 0).expect("written");
         // Behind everything that was written; or all in one place, over what was.
         let mut free = if spread { 4096 } else { 1 };
