@@ -103,19 +103,14 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
     };
     let state = guard.state();
     // SAFETY: the caller's promise.
-    let taken = unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) };
-    if taken.marks != 0 && !note_marks(guard, taken) {
-        return;
-    }
-    let state = guard.state();
-    let counter =
-        match state.sites.find(Sites::key(taken, kind, state.task.id), state.walker.home()) {
+    let counter = match unsafe { state.walker.recall(&PROCESS, entry, salt(kind, state.task.id)) } {
+        Some(counter) => counter,
+        // SAFETY: the caller's promise.
+        None => match unsafe { walked(guard, entry, kind) } {
             Some(counter) => counter,
-            None => match new_stack(guard, taken, kind) {
-                Some(counter) => counter,
-                None => return,
-            },
-        };
+            None => return,
+        },
+    };
     // ORDERING: relaxed; the record belongs to whoever owns the block, and handing a block on orders it.
     if place.load(Ordering::Relaxed) != 0 {
         free_late(guard, place, block);
@@ -140,6 +135,34 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
     add(&row.successes, 1);
 }
 
+/// The counters of the caller's stack, by a walk; `None` is counted as a miss.
+///
+/// # Safety
+/// As for [`allocated`].
+#[inline(never)]
+unsafe fn walked(guard: &mut Guard, entry: Entry, kind: Kind) -> Option<&'static CounterCells> {
+    let state = guard.state();
+    // SAFETY: the caller's promise.
+    let taken = unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) };
+    if taken.marks != 0 && !note_marks(guard, taken) {
+        return None;
+    }
+    let state = guard.state();
+    let task = state.task.id;
+    let counter = match state.sites.find(Sites::key(taken, kind, task), state.walker.home()) {
+        Some(counter) => counter,
+        None => new_stack(guard, taken, kind)?,
+    };
+    guard.state().walker.remember(entry, salt(kind, task), counter);
+    Some(counter)
+}
+
+/// What tells the counters of one stack apart.
+#[inline(always)]
+fn salt(kind: Kind, task: u32) -> u64 {
+    u64::from(task) << 32 | kind as u64
+}
+
 /// Counts what is out of the ordinary about a stack. Whether there is a stack at all.
 #[cold]
 fn note_marks(guard: &mut Guard, taken: Taken) -> bool {
@@ -162,6 +185,7 @@ fn new_stack(guard: &mut Guard, taken: Taken, kind: Kind) -> Option<&'static Cou
     let state = guard.state();
     let task = state.task.id;
     let made = state.sites.make(&mut state.arena, &PROCESS, &mut state.walker, taken, kind, task);
+    state.walker.recent.make_room(&mut state.arena, state.sites.stacks());
     guard.look_at_name();
     made.map_err(|cause| guard.miss(cause)).ok()
 }

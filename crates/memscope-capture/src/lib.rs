@@ -14,6 +14,8 @@
 //! ```text
 //! hooks    the bodies of malloc & co   ->  event   attempts, record of the block, counters, peak
 //!                                            |
+//!          recall  a walk made lately from the same place, compared slot by slot instead of made again
+//!            |
 //!          stack   the walk, reusing what has not changed since the thread's last walk  <- rule <- cfi <- module
 //!            |
 //!          site    stack hash -> the thread's counter row (first sight: address, node, site are interned)
@@ -37,6 +39,7 @@ pub mod name;
 pub mod object;
 pub mod own;
 pub mod process;
+pub mod recall;
 pub mod rule;
 pub mod side;
 pub mod site;

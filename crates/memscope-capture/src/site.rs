@@ -127,6 +127,11 @@ impl Sites {
         })
     }
 
+    /// How many stacks (by kind of call) the thread has seen.
+    pub fn stacks(&self) -> usize {
+        self.leaf_count
+    }
+
     /// What a leaf is found by: the stack and the kind of call.
     #[inline(always)]
     pub fn key(taken: Taken, kind: Kind, task: u32) -> u64 {

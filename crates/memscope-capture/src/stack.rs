@@ -21,6 +21,7 @@ use crate::arch::Entry;
 use crate::arena::Arena;
 use crate::frame::{Bounds, CHECKS_PER_FRAME, CachedFrame, Check, Fresh, SENTINEL, Taken};
 use crate::process::Process;
+use crate::recall::Recent;
 use crate::rule::{Found, Rule, RuleView, Shape};
 use crate::trie::mix;
 use crate::{cfi, object, site, slow};
@@ -59,18 +60,21 @@ enum End {
 /// One thread's last stack, and room for the next.
 #[derive(Debug)]
 pub struct Walker {
-    frames: *mut CachedFrame,
-    checks: *mut Check,
+    pub(crate) frames: *mut CachedFrame,
+    pub(crate) checks: *mut Check,
     fresh: *mut Fresh,
     capacity: usize,
     /// Frames that may be taken over.
-    reusable: usize,
+    pub(crate) reusable: usize,
     /// Frames of the last stack taken.
-    depth: usize,
-    generation: u32,
+    pub(crate) depth: usize,
+    /// How many of them were taken over from the stack before.
+    pub(crate) joined: usize,
+    pub(crate) generation: u32,
     rules: RuleView,
     own: Bounds,
     foreign: Bounds,
+    pub(crate) recent: Recent,
 }
 
 impl Walker {
@@ -83,10 +87,12 @@ impl Walker {
             capacity: 0,
             reusable: 0,
             depth: 0,
+            joined: 0,
             generation: 0,
             rules: RuleView::none(),
             own,
             foreign: Bounds::default(),
+            recent: Recent::new(arena)?,
         };
         walker.grow(arena)?;
         walker.refresh(process);
@@ -96,6 +102,7 @@ impl Walker {
     /// Begins anew for another thread.
     pub fn restart(&mut self, own: Bounds) {
         (self.reusable, self.depth, self.own, self.foreign) = (0, 0, own, Bounds::default());
+        self.recent.clear();
     }
 
     /// The frames of the last stack taken, from the outermost in.
@@ -159,6 +166,7 @@ impl Walker {
         self.generation = process.generation.load(Ordering::Acquire);
         self.rules = process.rules();
         self.reusable = 0;
+        self.recent.clear();
     }
 
     /// Takes the stack of the caller that entered at `entry`.
@@ -346,7 +354,7 @@ impl Walker {
 
     /// Whether the slots of the outermost `end` checks still hold their values: the first that does not.
     #[inline(always)]
-    fn first_changed(&self, end: usize) -> Option<usize> {
+    pub(crate) fn first_changed(&self, end: usize) -> Option<usize> {
         let checks = self.checks;
         let changed = |i: usize| {
             // SAFETY: `i` is below the number of checks written. The slot lies between the current sp and the end of
@@ -439,7 +447,7 @@ impl Walker {
             at += 1;
             (outer_sp, outer_pc, outer_rbp) = (sp, pc, rbp);
         }
-        self.depth = at;
+        (self.depth, self.joined) = (at, joined);
         hash
     }
 

@@ -11,9 +11,12 @@ use memscope_capture::frame::{Bounds, Taken};
 use memscope_capture::process::{PROCESS, Start};
 use memscope_capture::rule::{Found, Rule, Shape};
 use memscope_capture::stack::Walker;
+use memscope_region::row::CounterCells;
 use memscope_region::sys;
 use memscope_region::table::REGION_BYTES;
+use std::collections::HashMap;
 use std::sync::Once;
+use std::{mem, ptr};
 
 /// A function of the simulated program: how its frame is laid out. All sizes are in words.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +97,9 @@ struct Machine {
     walker: Walker,
     arena: Arena,
     random: u64,
+    /// What stack (and salt) each counter was given to.
+    counted: HashMap<*const CounterCells, (Vec<usize>, u64)>,
+    recalled: usize,
 }
 
 impl Machine {
@@ -104,7 +110,18 @@ impl Machine {
         let high = low + memory.len() * 8;
         let mut arena = Arena::new();
         let walker = Walker::new(&mut arena, &PROCESS, Bounds { low, high }).expect("memory");
-        Self { memory, sp: high, rbp: 0, truth: vec![], saved: vec![], walker, arena, random: seed }
+        Self {
+            memory,
+            sp: high,
+            rbp: 0,
+            truth: vec![],
+            saved: vec![],
+            walker,
+            arena,
+            random: seed,
+            counted: HashMap::new(),
+            recalled: 0,
+        }
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -169,11 +186,39 @@ impl Machine {
         self.truth.truncate(self.truth.len() - frames);
     }
 
-    /// The running function calls the allocator; the walk must find the truth.
+    /// Whether no walk from there, under any salt, is taken for one made before.
+    fn recalls_nothing(&self, entry: Entry) -> bool {
+        // SAFETY: as in `allocate`.
+        (0..2).all(|salt| unsafe { self.walker.recall(&PROCESS, entry, salt) }.is_none())
+    }
+
+    /// Allocates at the same place until a walk is recalled: every salt has its own.
+    fn allocate_until_recalled(&mut self, call: usize) {
+        let before = self.recalled;
+        while self.recalled == before {
+            self.allocate(call);
+        }
+    }
+
+    /// The running function calls the allocator; what is recalled must be the truth, and the walk must find it.
     fn allocate(&mut self, call: usize) {
         let from = self.saved.last().map_or(OUTERMOST, |saved| pc(saved.function, call));
         self.push(from);
         let entry = Entry { sp: self.sp, rbp: self.rbp };
+        let salt = self.below(2) as u64;
+        // SAFETY: the entry is of the simulated stack, whose bounds the walker has.
+        let recalled = unsafe { self.walker.recall(&PROCESS, entry, salt) };
+        if let Some(counter) = recalled {
+            let (mut truth, counted) = (self.truth.clone(), &self.counted[&ptr::from_ref(counter)]);
+            truth.push(from);
+            assert_eq!(counted, &(truth, salt));
+            self.recalled += 1;
+            // The hooks walk only if nothing was recalled; here a walk may follow, as another call's would.
+            if self.below(4) != 0 {
+                self.sp += 8;
+                return;
+            }
+        }
         // SAFETY: the entry is of the simulated stack, whose bounds the walker has.
         let taken = unsafe { self.walker.take(&mut self.arena, &PROCESS, entry) };
         assert_eq!(taken.marks, 0);
@@ -181,33 +226,53 @@ impl Machine {
         let mut truth = self.truth.clone();
         truth.push(from);
         assert_eq!(found, truth);
+        // SAFETY: all zeroes are a row of counters.
+        let counter: &'static CounterCells = Box::leak(Box::new(unsafe { mem::zeroed() }));
+        self.walker.remember(entry, salt, counter);
+        self.counted.insert(counter, (truth, salt));
         self.sp += 8;
     }
+}
+
+/// Runs a random program for so many steps, with the first `functions` and `calls` and no deeper than `depth`; how
+/// many stacks were recalled.
+fn run(seed: u64, steps: usize, functions: usize, calls: usize, depth: usize) -> usize {
+    let mut machine = Machine::new(seed * 0x9e37_79b9);
+    let offset = machine.below(FUNCTIONS.len());
+    for _ in 0..steps {
+        let frames = machine.saved.len();
+        match machine.below(10) {
+            0..=3 if frames < depth => {
+                let function = (machine.below(functions) + offset) % FUNCTIONS.len();
+                let call = machine.below(calls);
+                machine.call(function, call);
+            }
+            4 | 5 if frames > 1 => machine.leave(1),
+            6 if frames > 1 => {
+                let left = 1 + machine.below(frames - 1);
+                machine.leave(left);
+            }
+            _ => {
+                let call = machine.below(calls);
+                machine.allocate(call);
+            }
+        }
+    }
+    machine.recalled
 }
 
 #[test]
 fn random_programs_are_walked_as_they_ran() {
     for seed in 1..=300 {
-        let mut machine = Machine::new(seed * 0x9e37_79b9);
-        for _ in 0..400 {
-            let depth = machine.saved.len();
-            match machine.below(10) {
-                0..=3 if depth < 120 => {
-                    let (function, call) = (machine.below(FUNCTIONS.len()), machine.below(CALLS));
-                    machine.call(function, call);
-                }
-                4 | 5 if depth > 1 => machine.leave(1),
-                6 if depth > 1 => {
-                    let frames = 1 + machine.below(depth - 1);
-                    machine.leave(frames);
-                }
-                _ => {
-                    let call = machine.below(CALLS);
-                    machine.allocate(call);
-                }
-            }
-        }
+        run(seed, 400, FUNCTIONS.len(), CALLS, 120);
     }
+}
+
+/// Programs of few functions come back to the same places all the time, with other frames outside them.
+#[test]
+fn small_random_programs_are_recalled_as_they_ran() {
+    let recalled: usize = (1..=200).map(|seed| run(seed, 1000, 3, 2, 12)).sum();
+    assert!(recalled > 10_000, "only {recalled} stacks were recalled");
 }
 
 /// Returning and calling again through the same sites writes the same words below, while an outer frame differs.
@@ -218,7 +283,7 @@ fn an_outer_frame_that_changed_is_seen_through_equal_inner_frames() {
     machine.call(1, 0);
     machine.call(0, 0);
     machine.call(1, 0);
-    machine.allocate(0);
+    machine.allocate_until_recalled(0);
     machine.leave(3);
     machine.call(1, 1); // another call site of the outer function
     machine.call(0, 0);
@@ -232,7 +297,7 @@ fn the_joined_frames_own_saved_rbp_counts() {
     let mut machine = Machine::new(1);
     machine.call(4, 0); // its frame is found through rbp
     machine.call(2, 0); // saves rbp; the frame that will be joined
-    machine.allocate(0);
+    machine.allocate_until_recalled(0);
     // The slot changes as it would if the outer function had moved its frame: nothing else differs.
     let slot = machine.saved[1].sp - 16;
     let (old, rbp_of_outer) = (*machine.place(slot), machine.saved[1].rbp);
@@ -246,6 +311,7 @@ fn the_joined_frames_own_saved_rbp_counts() {
     let from = pc(2, 0);
     machine.push(from);
     let entry = Entry { sp: machine.sp, rbp: machine.rbp };
+    assert!(machine.recalls_nothing(entry));
     // SAFETY: as in `allocate`.
     unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
     // The outermost frame was found one word lower, so the walk did look again.
@@ -258,7 +324,7 @@ fn another_rbp_is_another_frame() {
     let mut machine = Machine::new(3);
     machine.call(4, 0);
     machine.call(0, 0);
-    machine.allocate(0);
+    machine.allocate_until_recalled(0);
     let frame = machine.rbp;
     // The same code with the frame pointer of a copy of the outer frame, one word further down.
     let (up, down) = (*machine.place(frame + 8), *machine.place(frame));
@@ -268,9 +334,60 @@ fn another_rbp_is_another_frame() {
     let from = pc(0, 0);
     machine.push(from);
     let entry = Entry { sp: machine.sp, rbp: machine.rbp };
+    assert!(machine.recalls_nothing(entry));
     // SAFETY: as in `allocate`.
     unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
     assert_eq!(machine.walker.frames()[0].sp(), machine.saved[0].sp - 8);
+}
+
+/// The frame that a recalled walk would join must be where that walk met one, not its like on another stack.
+#[test]
+fn a_frame_elsewhere_with_the_same_stack_is_not_joined() {
+    let mut machine = Machine::new(13);
+    let (high, chain) = (machine.sp, |machine: &mut Machine, outer: usize| {
+        machine.call(0, 0);
+        machine.call(1, outer);
+        machine.call(0, 0);
+    });
+    machine.sp = high - 4096;
+    chain(&mut machine, 0);
+    machine.allocate(1);
+    machine.allocate(0);
+    let entry = Entry { sp: machine.sp - 8, rbp: machine.rbp };
+    // The same calls, further up in the same memory.
+    machine.leave(3);
+    machine.sp = high;
+    chain(&mut machine, 0);
+    machine.allocate(1);
+    // The first stack again, with another outer call; the second stays as it is.
+    machine.leave(3);
+    machine.sp = high - 4096;
+    chain(&mut machine, 1);
+    machine.push(pc(0, 0));
+    assert_eq!(machine.sp, entry.sp);
+    assert!(machine.recalls_nothing(entry));
+}
+
+/// Nor may it have been found there by another rbp.
+#[test]
+fn a_frame_that_was_cached_with_another_rbp_is_not_joined() {
+    let mut machine = Machine::new(3);
+    machine.call(4, 0);
+    machine.call(0, 0);
+    machine.allocate(1);
+    machine.allocate_until_recalled(0);
+    let frame = machine.rbp;
+    let (up, down) = (*machine.place(frame + 8), *machine.place(frame));
+    *machine.place(frame) = up;
+    *machine.place(frame - 8) = down;
+    machine.push(pc(0, 1));
+    let entry = Entry { sp: machine.sp, rbp: frame - 8 };
+    // SAFETY: as in `allocate`.
+    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
+    // What the recalled walk had read further out is no longer true.
+    *machine.place(frame + 8) = pc(1, 1);
+    *machine.place(entry.sp) = pc(0, 0);
+    assert!(machine.recalls_nothing(Entry { sp: entry.sp, rbp: frame }));
 }
 
 #[test]
@@ -340,4 +457,15 @@ fn rules_of_an_unloaded_module_are_forgotten() {
     PROCESS.add_rule(at, other);
     // SAFETY: as above.
     assert_eq!(unsafe { PROCESS.rules().find(at) }, Some(other));
+}
+
+#[test]
+fn nothing_is_recalled_after_an_unloading() {
+    let mut machine = Machine::new(17);
+    machine.call(0, 0);
+    machine.allocate(1);
+    machine.allocate_until_recalled(0);
+    machine.push(pc(0, 0));
+    PROCESS.forget_rules(0x60_0000..0x60_0001);
+    assert!(machine.recalls_nothing(Entry { sp: machine.sp, rbp: machine.rbp }));
 }

@@ -1,0 +1,198 @@
+//! Stacks that the thread took lately, found again by where their walk began: without a walk.
+//!
+//! A walk is a chain of dependent loads, rule by rule, and most walks of a program repeat one of a few that it made just
+//! before: a few call sites, at a few depths. So the walker keeps, for the place where a walk began (`pc`, `sp`), what
+//! the walk read: the slots of its fresh frames and what they held, and the cached frame that it met. Taking it
+//! again is exact, not probable, by the conditions of [`crate::stack`]:
+//!
+//! 1. the walk begins in the same state: the same pc and sp, and the same rbp if any frame uses it;
+//! 2. every slot that its fresh frames read still holds its value, so it arrives at the same state again;
+//! 3. the cached frames have, at the same place, a frame of that very state, whose stack has the same hash;
+//! 4. every slot of that frame and of those outside it still holds its value;
+//! 5. no module was unloaded since.
+//!
+//! Nothing is written when a stack is recalled. The cached frames stay those of the last walk, which is as good: they are
+//! only ever believed after their slots were compared. Deliberately absent: walks with more checks than an entry
+//! holds, on foreign stacks, or that met no cached frame.
+
+use crate::arch::Entry;
+use crate::arena::Arena;
+use crate::process::Process;
+use crate::stack::Walker;
+use core::sync::atomic::Ordering;
+use memscope_region::row::CounterCells;
+
+/// Slots that an entry can hold.
+const SLOTS: usize = 6;
+
+/// log2 of the entries that there are at first, and at most: 8 KiB and 128 KiB.
+const FIRST_BITS: u32 = 6;
+const MOST_BITS: u32 = 10;
+
+/// A walk that was made. All zeroes: none.
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct Path {
+    pc: usize,
+    sp: usize,
+    /// What else tells its counters from those of other calls with this stack.
+    salt: u64,
+    joined_hash: u64,
+    joined_rbp: usize,
+    rbp: usize,
+    /// All ones if the walk depended on the rbp that it began with.
+    rbp_mask: usize,
+    counter: Option<&'static CounterCells>,
+    /// The place of the cached frame that the walk met.
+    joined: u32,
+    /// How many words above the entry's sp each slot lies; unused ones repeat the entry's own return address.
+    above: [u16; SLOTS],
+    values: [usize; SLOTS],
+}
+
+const _: () = assert!(size_of::<Path>() == 128);
+
+/// The walks that one thread made lately.
+#[derive(Debug)]
+pub struct Recent {
+    paths: *mut Path,
+    bits: u32,
+}
+
+impl Recent {
+    /// Holds nothing yet. `None` if there is no memory.
+    pub fn new(arena: &mut Arena) -> Option<Self> {
+        Self::with_room(arena, FIRST_BITS)
+    }
+
+    fn with_room(arena: &mut Arena, bits: u32) -> Option<Self> {
+        let place = arena.take(Self::bytes(bits))?;
+        let paths = place.wrapping_add(place.align_offset(align_of::<Path>())).cast();
+        Some(Self { paths, bits })
+    }
+
+    /// Pieces are aligned to 64 bytes: of one entry more, the part aligned to 128 is used.
+    fn bytes(bits: u32) -> usize {
+        ((1 << bits) + 1) * size_of::<Path>()
+    }
+
+    /// Makes more room, if a thread that has seen so many distinct stacks should have more: each stack may begin at several
+    /// depths. What was held is forgotten.
+    #[inline(always)]
+    pub fn make_room(&mut self, arena: &mut Arena, stacks: usize) {
+        if stacks >> (self.bits - 2) != 0 && self.bits < MOST_BITS {
+            self.grow(arena);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, arena: &mut Arena) {
+        // Without memory the old room must do.
+        let Some(larger) = Self::with_room(arena, self.bits + 2) else { return };
+        let old = core::mem::replace(self, larger);
+        if old.bits != FIRST_BITS {
+            // SAFETY: a mapping of its own, which begins with a page, and nobody uses it any more.
+            unsafe { arena.give_back(old.paths.cast(), Self::bytes(old.bits)) };
+        }
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        // SAFETY: the entries are ours, and all zeroes are entries.
+        unsafe { self.paths.write_bytes(0, 1 << self.bits) };
+    }
+
+    #[inline(always)]
+    fn place(&self, pc: usize, sp: usize) -> *mut Path {
+        let mixed = (pc ^ sp.rotate_left(27)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.paths.wrapping_add(mixed >> (usize::BITS - self.bits))
+    }
+}
+
+impl Walker {
+    /// The counters of the stack of the caller that entered at `entry`, if it is one of those taken lately. `salt`
+    /// tells apart what the stack alone does not.
+    ///
+    /// # Safety
+    /// `entry` is of a hook that this thread is in.
+    #[inline(always)]
+    pub unsafe fn recall(
+        &self,
+        process: &Process,
+        entry: Entry,
+        salt: u64,
+    ) -> Option<&'static CounterCells> {
+        // SAFETY: the caller's promise: the return address.
+        let pc = unsafe { *(entry.sp as *const usize) };
+        // SAFETY: the place of an entry.
+        let path = unsafe { &*self.recent.place(pc, entry.sp) };
+        let other_key = (path.pc ^ pc)
+            | (path.sp ^ entry.sp)
+            | (path.salt ^ salt) as usize
+            | ((path.rbp ^ entry.rbp) & path.rbp_mask);
+        let joined = path.joined as usize;
+        // ORDERING: relaxed; as in `take`.
+        let generation = process.generation.load(Ordering::Relaxed);
+        if other_key != 0 || joined >= self.reusable || generation != self.generation {
+            return None;
+        }
+        let slot = |k: usize| {
+            // SAFETY: the same sp as when the entry was made, so the slots lie in the thread's own stack again.
+            unsafe { *(entry.sp as *const usize).add(path.above[k] as usize) }
+        };
+        let mut changed = 0;
+        for k in 0..SLOTS {
+            changed |= slot(k) ^ path.values[k];
+        }
+        // SAFETY: below `reusable`.
+        let frame = unsafe { &*self.frames.add(joined) };
+        // The outermost slot holds the return address of the frame that was met, which lies just above.
+        let joined_sp = entry.sp + 8 * path.above[0] as usize + 8;
+        changed |= (frame.hash ^ path.joined_hash) as usize
+            | (frame.sp ^ joined_sp)
+            | ((frame.rbp ^ path.joined_rbp) & (frame.needs_rbp as usize).wrapping_neg());
+        if changed != 0 || self.first_changed(frame.checks_end as usize).is_some() {
+            return None;
+        }
+        path.counter
+    }
+
+    /// Keeps the walk just made from `entry`, if it can be recalled.
+    #[inline(always)]
+    pub fn remember(&mut self, entry: Entry, salt: u64, counter: &'static CounterCells) {
+        if self.joined == 0 || self.reusable != self.depth {
+            return;
+        }
+        // SAFETY: both below the depth.
+        let (met, innermost) =
+            unsafe { (&*self.frames.add(self.joined - 1), &*self.frames.add(self.depth - 1)) };
+        let (first, end) = (met.checks_end as usize, innermost.checks_end as usize);
+        // An entry begins at the thread's own stack only: what is reusable is of it.
+        if end - first > SLOTS || innermost.sp != entry.sp + 8 {
+            return;
+        }
+        let mut above = [0; SLOTS];
+        let mut values = [innermost.pc; SLOTS];
+        for (k, at) in (first..end).enumerate() {
+            // SAFETY: below the number of checks written.
+            let check = unsafe { &*self.checks.add(at) };
+            let Ok(words) = u16::try_from((check.slot - entry.sp) / 8) else { return };
+            (above[k], values[k]) = (words, check.value);
+        }
+        let path = Path {
+            pc: innermost.pc,
+            sp: entry.sp,
+            salt,
+            joined_hash: met.hash,
+            joined_rbp: met.rbp,
+            rbp: entry.rbp,
+            rbp_mask: (innermost.needs_rbp as usize).wrapping_neg(),
+            counter: Some(counter),
+            joined: self.joined as u32 - 1,
+            above,
+            values,
+        };
+        // SAFETY: the place of an entry, which is ours.
+        unsafe { self.recent.place(path.pc, path.sp).write(path) };
+    }
+}
