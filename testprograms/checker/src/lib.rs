@@ -1,5 +1,5 @@
-//! A witness for the stacks: loaded into any program by LD_PRELOAD, it takes each allocation's stack as capture does and
-//! compares it, frame by frame, with `backtrace::trace`. At the end it writes one line to the file that
+//! A witness for the stacks: loaded into any program by LD_PRELOAD, it records each allocation as capture does and
+//! compares the stack that its record leads to, frame by frame, with `backtrace::trace`. At the end it writes one line to the file that
 //! `STACK_CHECKER_OUT` names (else to stderr): how many were compared, how many differed, how deep they were; with the
 //! first few differences before it.
 //!
@@ -13,6 +13,7 @@ use memscope_capture::event;
 use memscope_capture::hooks::RawBlock;
 use memscope_capture::process::{PROCESS, Start};
 use memscope_capture::thread::Guard;
+use memscope_region::record::Record;
 use memscope_region::table::REGION_BYTES;
 use memscope_region::{Kind, sys};
 use std::io::Write;
@@ -64,12 +65,26 @@ fn check(entry: Entry, kind: Kind, block: RawBlock, size: usize) {
         // SAFETY: called by a stub that was entered at `entry`, for a block that was just made.
         unsafe { event::allocated(&mut guard, entry, kind, block as usize, size) };
         let slow = slow_walks(&guard) != before;
-        let walker = &mut guard.state().walker;
-        let ours: Vec<usize> = walker.frames().iter().rev().map(|frame| frame.pc()).collect();
+        let record = guard.record(block as usize).map(|place| place.load(Ordering::Relaxed));
         drop(guard);
-        compare(&ours, slow);
+        compare(&recorded(Record(record.unwrap_or(0))), slow);
     }
     COMPARING.set(false);
+}
+
+/// The return addresses of the stack that a record leads to, innermost first.
+fn recorded(record: Record) -> Vec<usize> {
+    let mut stack = Vec::new();
+    let Some(writer) = PROCESS.writer() else { return stack };
+    let site = record.site().checked_sub(1).and_then(|row| writer.site(row));
+    let mut node = site.map_or(0, |site| site.node.load(Ordering::Relaxed));
+    while let Some(row) = node.checked_sub(1).and_then(|row| writer.node(row)) {
+        let word = row.word.load(Ordering::Relaxed);
+        let address = ((word >> 32) as u32).checked_sub(1).and_then(|row| writer.address(row));
+        stack.push(address.map_or(0, |row| row.address.load(Ordering::Relaxed) as usize));
+        node = word as u32;
+    }
+    stack
 }
 
 fn compare(ours: &[usize], slow: bool) {
