@@ -338,10 +338,11 @@ impl Sites {
     }
 }
 
-/// Sites that were met one after the other have neighbouring ids, and lie in one group.
+/// Ids are dense, and sites that were met one after the other have neighbouring ones: a thread that meets most sites has
+/// each at its own place, and no hashing lies between a free's record and its counters.
 #[inline(always)]
 fn index_near(site: u32) -> usize {
-    index_far(site / GROUP as u32) * GROUP + site as usize % GROUP
+    site as usize
 }
 
 #[inline(always)]
