@@ -135,6 +135,12 @@ pub fn switch(task: u32) -> Option<u32> {
     Some(before)
 }
 
+/// What a task holds, but for what threads that are in it have not yet added.
+pub fn live_bytes(task: u32) -> i64 {
+    // ORDERING: relaxed; a sum.
+    cells(task).map_or(0, |cells| cells.live_bytes.load(Ordering::Relaxed) as i64)
+}
+
 /// The calling thread's current task, or 0.
 pub fn current() -> u32 {
     Guard::take(|| {}).map_or(0, |mut guard| guard.state().task.id)

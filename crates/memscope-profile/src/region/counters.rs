@@ -111,6 +111,12 @@ impl SiteTotals {
         &self.totals
     }
 
+    /// What has happened at each site that has a total: its id, live blocks, live bytes, allocations.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u64, u64, u64)> + '_ {
+        let sites = (0..).zip(&self.totals).filter(|(_, total)| **total != SiteTotal::default());
+        sites.map(|(id, total)| (id, total.live_blocks, total.live_bytes, total.allocations))
+    }
+
     #[cfg(test)]
     pub(crate) fn from_totals(totals: Vec<SiteTotal>) -> Self {
         Self { totals, buffer: Buffer::default() }
