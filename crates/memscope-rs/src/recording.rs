@@ -40,7 +40,11 @@ pub(crate) fn region() -> Option<Region> {
 mod capture {
     //! What is asked of capture. A start that does nothing: only the allocator begins a recording.
 
-    use memscope_capture::{own, side};
+    use memscope_capture::name::{self, Name, Naming};
+    use memscope_capture::{own, side, task};
+
+    pub(crate) use memscope_capture::name::LabelCounts;
+    pub(crate) use memscope_capture::side::Measuring;
 
     pub(crate) fn step() -> bool {
         side::step(|| {})
@@ -53,11 +57,96 @@ mod capture {
     pub(crate) fn tick() {
         own::tick();
     }
+
+    /// The id of a new label, 0 if there is none. A tracker of 0: it is itself one.
+    pub(crate) fn label(tracker: u32, text: &str, line: u32) -> u32 {
+        name::make(&Name { tracker, text: text.as_bytes(), line }).unwrap_or_default()
+    }
+
+    /// Names the block that begins at an address; whether it had not borne the name before. `None`: it is not known.
+    #[inline]
+    pub(crate) fn give(label: u32, block: usize) -> Option<bool> {
+        match name::give(label, block) {
+            Naming::Named => Some(true),
+            Naming::Already => Some(false),
+            Naming::Unknown => None,
+        }
+    }
+
+    pub(crate) fn start_of(address: usize, back_bytes: usize) -> Option<usize> {
+        name::start_of(address, back_bytes)
+    }
+
+    pub(crate) fn note_handles(label: u32, strong: u32, weak: u32) {
+        name::note_handles(label, strong, weak);
+    }
+
+    pub(crate) fn label_counts(label: u32) -> LabelCounts {
+        name::counts(label)
+    }
+
+    /// The id of a task of this kind and name under a parent, 0 if there is none.
+    pub(crate) fn task(parent: u32, kind: u32, name: &str) -> u32 {
+        task::intern(parent, kind, name.as_bytes()).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn switch(task: u32) -> Option<u32> {
+        task::switch(task)
+    }
+
+    #[inline]
+    pub(crate) fn current_task() -> u32 {
+        task::current()
+    }
+
+    pub(crate) fn count_open(task: u32, by: i32) {
+        task::count_open(task, by);
+    }
+
+    pub(crate) fn task_live_bytes(task: u32) -> i64 {
+        task::live_bytes(task)
+    }
+
+    pub(crate) fn measure() -> Option<Measuring> {
+        side::measure(|| {})
+    }
 }
 
 #[cfg(feature = "off")]
 mod capture {
     //! Nothing is recorded.
+
+    /// The sums of a label: none.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct LabelCounts {
+        pub(crate) live_blocks: u64,
+        pub(crate) live_bytes: u64,
+        pub(crate) peak_bytes: u64,
+        pub(crate) blocks: u64,
+        pub(crate) bytes: u64,
+        pub(crate) moves: u64,
+    }
+
+    /// What a thread has done: nothing that is known.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct ThreadCounts {
+        pub(crate) allocations: u64,
+        pub(crate) allocated_bytes: u64,
+        pub(crate) frees: u64,
+        pub(crate) freed_bytes: u64,
+        pub(crate) reallocs: u64,
+    }
+
+    /// A measuring that never begins.
+    #[derive(Debug)]
+    pub(crate) enum Measuring {}
+
+    impl Measuring {
+        pub(crate) fn end(self) -> (ThreadCounts, u64) {
+            match self {}
+        }
+    }
 
     pub(crate) fn step() -> bool {
         false
@@ -66,6 +155,46 @@ mod capture {
     pub(crate) fn leave() {}
 
     pub(crate) fn tick() {}
+
+    pub(crate) fn label(_: u32, _: &str, _: u32) -> u32 {
+        0
+    }
+
+    pub(crate) fn give(_: u32, _: usize) -> Option<bool> {
+        None
+    }
+
+    pub(crate) fn start_of(_: usize, _: usize) -> Option<usize> {
+        None
+    }
+
+    pub(crate) fn note_handles(_: u32, _: u32, _: u32) {}
+
+    pub(crate) fn label_counts(_: u32) -> LabelCounts {
+        LabelCounts::default()
+    }
+
+    pub(crate) fn task(_: u32, _: u32, _: &str) -> u32 {
+        0
+    }
+
+    pub(crate) fn switch(_: u32) -> Option<u32> {
+        None
+    }
+
+    pub(crate) fn current_task() -> u32 {
+        0
+    }
+
+    pub(crate) fn count_open(_: u32, _: i32) {}
+
+    pub(crate) fn task_live_bytes(_: u32) -> i64 {
+        0
+    }
+
+    pub(crate) fn measure() -> Option<Measuring> {
+        None
+    }
 }
 
 pub(crate) use capture::*;

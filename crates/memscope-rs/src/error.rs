@@ -1,0 +1,29 @@
+//! What can go wrong that a user can do something about.
+
+use std::fmt;
+
+/// An error of this crate: what went wrong and where, in one sentence, and a hint where there is one.
+#[derive(Debug)]
+pub struct Error {
+    message: String,
+    hint: &'static str,
+}
+
+impl Error {
+    pub(crate) fn new(message: String, hint: &'static str) -> Self {
+        Self { message, hint }
+    }
+
+    /// What to do about it; empty if there is nothing to say.
+    pub fn hint(&self) -> &str {
+        self.hint
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

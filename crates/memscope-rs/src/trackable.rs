@@ -1,0 +1,350 @@
+//! Values whose blocks can be found, so that [`track!`](crate::track!) can give them a name.
+//!
+//! A collection says where its own memory is, not that of its elements: naming a `Vec<String>` names one block. What
+//! holds its value in itself (`Option`, tuples, arrays, `Cell`, structs that derive [`Trackable`]) passes the question on.
+//!
+//! Invariants: looking moves nothing, waits for no lock and calls no code of the value's. A value without a block has
+//! none to name, which is no failure.
+//! Deliberately absent: sizes. They are those of the blocks.
+
+use crate::recording;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, RwLock};
+
+/// How far before a value in a node of a tree the node may begin: eleven keys and values, twelve edges, a header.
+const TREE_EDGES_BYTES: usize = 12 * 8 + 32;
+/// What the table of a hash map or set may have beside its entries, for each of them and once.
+const TABLE_EXTRA_BYTES: usize = 64;
+/// The counts before the value of an `Rc` or `Arc`.
+const HANDLES_BYTES: usize = 16;
+
+/// A value whose blocks can be found.
+///
+/// ```
+/// use memscope_rs::{ValueBlocks, Trackable};
+///
+/// struct Image {
+///     pixels: Vec<u8>,
+///     name: String,
+/// }
+///
+/// // What `#[derive(Trackable)]` writes.
+/// impl Trackable for Image {
+///     fn blocks(&self, blocks: &mut ValueBlocks) {
+///         self.pixels.blocks(blocks);
+///         self.name.blocks(blocks);
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be tracked",
+    note = "`#[derive(memscope_rs::Trackable)]` on a type of your own names the blocks of its fields"
+)]
+pub trait Trackable {
+    /// Says to `blocks` where the value's blocks are.
+    fn blocks(&self, blocks: &mut ValueBlocks);
+}
+
+/// Gives a name to the blocks that it is told of.
+#[derive(Debug)]
+pub struct ValueBlocks {
+    label: u32,
+    /// ValueBlocks that it was told of.
+    pub(crate) told: u64,
+    /// Those that are not known, for they were allocated before recording began, or nothing is recorded.
+    pub(crate) unknown: u64,
+    /// Handles to the shared block that it was told of last.
+    handles: Option<(usize, usize)>,
+    /// The last block that was found by an address within.
+    last: usize,
+}
+
+impl ValueBlocks {
+    pub(crate) fn new(label: u32) -> Self {
+        Self { label, told: 0, unknown: 0, handles: None, last: 0 }
+    }
+
+    /// A block begins here.
+    #[inline]
+    pub fn at<T: ?Sized>(&mut self, start: *const T) {
+        self.told += 1;
+        if recording::give(self.label, start.cast::<u8>().addr()).is_none() {
+            self.unknown += 1;
+        }
+    }
+
+    /// A block holds this address, and begins at most `back_bytes` before it. A block that is told of several times in
+    /// a row is one. Costs a load for every 32 bytes.
+    pub fn within<T: ?Sized>(&mut self, inside: *const T, back_bytes: usize) {
+        match recording::start_of(inside.cast::<u8>().addr(), back_bytes) {
+            Some(start) if start == self.last && self.told > 0 => {}
+            Some(start) => {
+                self.last = start;
+                self.told += 1;
+                // The start is known to within what a record stands for, which is enough to find the record.
+                if recording::give(self.label, start).is_none() {
+                    self.unknown += 1;
+                }
+            }
+            None => {
+                self.told += 1;
+                self.unknown += 1;
+            }
+        }
+    }
+
+    /// The block that it was told of last is shared by so many handles.
+    pub fn shared_by(&mut self, strong: usize, weak: usize) {
+        self.handles = Some((strong, weak));
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Some((strong, weak)) = self.handles {
+            let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            recording::note_handles(self.label, narrow(strong), narrow(weak));
+        }
+    }
+}
+
+impl<T> Trackable for Vec<T> {
+    #[inline]
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if self.capacity() > 0 && size_of::<T>() > 0 {
+            blocks.at(self.as_ptr());
+        }
+    }
+}
+
+impl Trackable for String {
+    #[inline]
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if self.capacity() > 0 {
+            blocks.at(self.as_ptr());
+        }
+    }
+}
+
+impl Trackable for OsString {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if self.capacity() > 0 {
+            blocks.at(self.as_encoded_bytes().as_ptr());
+        }
+    }
+}
+
+impl Trackable for PathBuf {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if self.capacity() > 0 {
+            blocks.at(self.as_os_str().as_encoded_bytes().as_ptr());
+        }
+    }
+}
+
+impl<T: ?Sized> Trackable for Box<T> {
+    #[inline]
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if size_of_val(&**self) > 0 {
+            blocks.at(&raw const **self);
+        }
+    }
+}
+
+impl<T: ?Sized> Trackable for Rc<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        blocks.within(Rc::as_ptr(self), HANDLES_BYTES.max(align_of_val(&**self)));
+        blocks.shared_by(Rc::strong_count(self), Rc::weak_count(self));
+    }
+}
+
+impl<T: ?Sized> Trackable for Arc<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        blocks.within(Arc::as_ptr(self), HANDLES_BYTES.max(align_of_val(&**self)));
+        blocks.shared_by(Arc::strong_count(self), Arc::weak_count(self));
+    }
+}
+
+impl<B: ?Sized + ToOwned<Owned: Trackable>> Trackable for Cow<'_, B> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Cow::Owned(owned) = self {
+            owned.blocks(blocks);
+        }
+    }
+}
+
+impl<T> Trackable for VecDeque<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if self.capacity() > 0 && size_of::<T>() > 0 {
+            // The first element may lie anywhere in the buffer.
+            blocks.within(self.as_slices().0.as_ptr(), self.capacity() * size_of::<T>());
+        }
+    }
+}
+
+impl<T> Trackable for BinaryHeap<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if self.capacity() > 0 && size_of::<T>() > 0 {
+            blocks.at(self.as_slice().as_ptr());
+        }
+    }
+}
+
+/// How far before an entry the table of a hash map or set may begin.
+fn table_bytes(capacity: usize, entry_bytes: usize) -> usize {
+    // Capacity is at least three quarters of the places (small tables), each an entry and a byte.
+    (capacity.saturating_mul(2)).saturating_mul(entry_bytes).saturating_add(TABLE_EXTRA_BYTES)
+}
+
+impl<K, V, S> Trackable for HashMap<K, V, S> {
+    /// An empty map has a table once it has capacity, but nothing that leads to it.
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Some(entry) = self.keys().next() {
+            blocks.within(entry, table_bytes(self.capacity(), size_of::<(K, V)>()));
+        }
+    }
+}
+
+impl<T, S> Trackable for HashSet<T, S> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Some(entry) = self.iter().next() {
+            blocks.within(entry, table_bytes(self.capacity(), size_of::<T>()));
+        }
+    }
+}
+
+/// How far before a key of a tree its node may begin.
+fn node_bytes(entry_bytes: usize) -> usize {
+    11 * entry_bytes + TREE_EDGES_BYTES
+}
+
+impl<K, V> Trackable for BTreeMap<K, V> {
+    /// Visits every key, for a node of the tree is found by the keys that it holds.
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        for key in self.keys() {
+            blocks.within(key, node_bytes(size_of::<K>() + size_of::<V>()));
+        }
+    }
+}
+
+impl<T> Trackable for BTreeSet<T> {
+    /// Visits every element.
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        for element in self {
+            blocks.within(element, node_bytes(size_of::<T>()));
+        }
+    }
+}
+
+impl<T: Trackable> Trackable for Option<T> {
+    #[inline]
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Some(value) = self {
+            value.blocks(blocks);
+        }
+    }
+}
+
+impl<T: Trackable, E: Trackable> Trackable for Result<T, E> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        match self {
+            Ok(value) => value.blocks(blocks),
+            Err(error) => error.blocks(blocks),
+        }
+    }
+}
+
+impl<T: ?Sized + Trackable> Trackable for Mutex<T> {
+    /// Nothing is found while another has the lock: looking does not wait.
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Ok(value) = self.try_lock() {
+            value.blocks(blocks);
+        }
+    }
+}
+
+impl<T: ?Sized + Trackable> Trackable for RwLock<T> {
+    /// Nothing is found while another has the lock for writing.
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Ok(value) = self.try_read() {
+            value.blocks(blocks);
+        }
+    }
+}
+
+impl<T: ?Sized + Trackable> Trackable for RefCell<T> {
+    /// Nothing is found while it is borrowed mutably.
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Ok(value) = self.try_borrow() {
+            value.blocks(blocks);
+        }
+    }
+}
+
+impl<T: Copy + Trackable> Trackable for Cell<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        self.get().blocks(blocks);
+    }
+}
+
+impl<T: Trackable> Trackable for [T] {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        for value in self {
+            value.blocks(blocks);
+        }
+    }
+}
+
+impl<T: Trackable, const N: usize> Trackable for [T; N] {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        self.as_slice().blocks(blocks);
+    }
+}
+
+impl<T: ?Sized + Trackable> Trackable for &T {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        (**self).blocks(blocks);
+    }
+}
+
+impl<T: ?Sized + Trackable> Trackable for &mut T {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        (**self).blocks(blocks);
+    }
+}
+
+/// Values that never have a block.
+macro_rules! without_blocks {
+    ($($type:ty)*) => {
+        $(impl Trackable for $type {
+            #[inline]
+            fn blocks(&self, _: &mut ValueBlocks) {}
+        })*
+    };
+}
+
+without_blocks! {
+    () bool char str
+    u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64
+    std::time::Duration std::time::Instant std::time::SystemTime
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)+))*) => {
+        $(impl<$($name: Trackable),+> Trackable for ($($name,)+) {
+            #[allow(non_snake_case)]
+            fn blocks(&self, blocks: &mut ValueBlocks) {
+                let ($($name,)+) = self;
+                $($name.blocks(blocks);)+
+            }
+        })*
+    };
+}
+
+tuples! {
+    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
+    (A B C D E F G H I) (A B C D E F G H I J) (A B C D E F G H I J K) (A B C D E F G H I J K L)
+}
