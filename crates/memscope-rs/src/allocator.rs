@@ -144,3 +144,12 @@ pub(crate) fn region() -> Option<File> {
 pub(crate) fn region() -> Option<File> {
     None
 }
+
+/// Has a function called when the process exits.
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    unsafe extern "C" {
+        safe fn atexit(function: extern "C" fn()) -> i32;
+    }
+    // Where there is no room for it, the guard's own end is all there is.
+    atexit(function);
+}

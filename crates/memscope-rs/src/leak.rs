@@ -1,0 +1,181 @@
+//! Leaks: what there is evidence for, and which evidence.
+//!
+//! Memory that is alive is not a leak. It is listed here if one of three things was observed:
+//! - growing: at each of the marks, and now, more blocks of the place were alive than at the one before;
+//! - outlived: blocks that were allocated in a scope are alive, and the scope is over;
+//! - alive at end: the program is over, and blocks are alive that nobody will free.
+//!
+//! Invariant: a program that frees everything has none. What the standard library keeps for itself (the buffer of stdout,
+//! what it knows of threads) is nobody's leak, and is left out.
+//! Deliberately absent: guesses by age or size.
+
+use crate::mark::Marks;
+use crate::report::{Lines, SiteReport};
+use crate::task::ScopeKind;
+use memscope_profile::Profile;
+use std::fmt;
+
+/// How many moments it takes to call it growing: two marks and now.
+const MIN_SERIES: usize = 3;
+
+/// A place whose blocks are believed to be leaked, and why.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Leak {
+    /// What was observed.
+    pub evidence: Evidence,
+    /// Blocks that are alive.
+    pub live_blocks: u64,
+    /// Bytes that are alive.
+    pub live_bytes: u64,
+    /// Where they were allocated.
+    pub site: SiteReport,
+    /// Names of the variables that they were tracked as.
+    pub variables: Vec<String>,
+}
+
+/// What was observed of blocks that are believed to be leaked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Evidence {
+    /// More were alive at each mark than at the one before, and most now.
+    Growing {
+        /// The marks and how many blocks were alive at each, and the number now (called `now`) at last.
+        series: Vec<(String, u64)>,
+    },
+    /// They were allocated in a scope that is over.
+    Outlived {
+        /// The scope, with those that it lay in.
+        scope: String,
+    },
+    /// The program is over.
+    AliveAtEnd,
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Evidence::Growing { series } => {
+                f.write_str("growing: ")?;
+                for (at, (mark, blocks)) in series.iter().enumerate() {
+                    write!(f, "{}{blocks} blocks at {mark:?}", if at == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+            Evidence::Outlived { scope } => write!(f, "outlived the scope {scope:?}"),
+            Evidence::AliveAtEnd => f.write_str("alive at the end of the program"),
+        }
+    }
+}
+
+/// All leaks, most bytes first.
+pub(crate) fn find(profile: &Profile, lines: &Lines<'_>, marks: &Marks, at_end: bool) -> Vec<Leak> {
+    let mut leaks = growing(profile, lines, marks);
+    leaks.extend(outlived(profile, lines));
+    if at_end {
+        let told: Vec<_> = leaks.iter().map(|leak| leak.site.place.clone()).collect();
+        leaks.extend(alive(profile, lines).filter(|leak| !told.contains(&leak.site.place)));
+    }
+    leaks.sort_by_key(|leak| std::cmp::Reverse(leak.live_bytes));
+    leaks
+}
+
+fn leak(profile: &Profile, lines: &Lines<'_>, line: usize, evidence: Evidence) -> Leak {
+    let site = lines.site(line);
+    let (live_blocks, live_bytes) = (site.counts.live_blocks(), site.counts.live_bytes());
+    let variables = variables(profile, lines.sites(line).iter().copied());
+    Leak { evidence, live_blocks, live_bytes, site, variables }
+}
+
+/// The names that blocks of these sites bear.
+fn variables(profile: &Profile, sites: impl Iterator<Item = u32>) -> Vec<String> {
+    let sites = sites.filter_map(|site| profile.sites.get(site as usize));
+    let labels = sites.filter(|site| site.counts.live_blocks() > 0).map(|site| site.label);
+    let labels = labels.filter_map(|label| profile.labels.get(label.checked_sub(1)? as usize));
+    let mut names: Vec<_> = labels.map(|label| label.name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn growing(profile: &Profile, lines: &Lines<'_>, marks: &Marks) -> Vec<Leak> {
+    let mut series = vec![Vec::new(); lines.len()];
+    for mark in marks.iter() {
+        let mut blocks = vec![0_i64; lines.len()];
+        for (id, alive) in &mark.sites {
+            if let Some(line) = lines.of(*id) {
+                blocks[line] += alive.blocks;
+            }
+        }
+        for (series, blocks) in series.iter_mut().zip(blocks) {
+            series.push((mark.name.clone(), blocks.max(0) as u64));
+        }
+    }
+    let series = series.into_iter().enumerate().filter_map(|(line, mut series)| {
+        series.push(("now".to_owned(), lines.counts(line).live_blocks()));
+        let grows = series.is_sorted_by(|(_, earlier), (_, later)| earlier < later);
+        (series.len() >= MIN_SERIES && grows && !lines.is_the_librarys(line))
+            .then_some((line, series))
+    });
+    series.map(|(line, series)| leak(profile, lines, line, Evidence::Growing { series })).collect()
+}
+
+fn alive(profile: &Profile, lines: &Lines<'_>) -> impl Iterator<Item = Leak> {
+    let alive = (0..lines.len()).filter(|line| lines.counts(*line).live_blocks() > 0);
+    let alive = alive.filter(|line| !lines.is_the_librarys(*line));
+    alive.map(|line| leak(profile, lines, line, Evidence::AliveAtEnd))
+}
+
+/// Blocks of sites in scopes that are over, by scope and line.
+fn outlived(profile: &Profile, lines: &Lines<'_>) -> Vec<Leak> {
+    let mut leaks: Vec<(usize, u32, Leak)> = Vec::new();
+    for line in 0..lines.len() {
+        for &place in lines.sites(line) {
+            let Some(site) = profile.sites.get(place as usize) else { continue };
+            let (blocks, bytes) = (site.counts.live_blocks(), site.counts.live_bytes());
+            let Some(scope) = closed_scope(profile, site.task).filter(|_| blocks > 0) else {
+                continue;
+            };
+            let known = leaks.iter_mut().find(|(of, by, _)| (*of, *by) == (line, scope));
+            if let Some((.., leak)) = known {
+                leak.live_blocks += blocks;
+                leak.live_bytes += bytes;
+                continue;
+            }
+            let evidence = Evidence::Outlived { scope: path(profile, scope) };
+            let leak = Leak {
+                evidence,
+                live_blocks: blocks,
+                live_bytes: bytes,
+                site: lines.site(line),
+                variables: variables(profile, lines.sites(line).iter().copied()),
+            };
+            leaks.push((line, scope, leak));
+        }
+    }
+    leaks.into_iter().map(|(.., leak)| leak).collect()
+}
+
+/// The innermost scope that a task lies in, if none of that path is under way: the task's number or its ancestor's.
+fn closed_scope(profile: &Profile, mut task: u32) -> Option<u32> {
+    while let Some(there) = task.checked_sub(1).and_then(|at| profile.tasks.get(at as usize)) {
+        if there.kind == ScopeKind::Scope as u32 {
+            return (there.open == 0).then_some(task);
+        }
+        task = there.parent;
+    }
+    None
+}
+
+/// A task's names from the outermost in.
+pub(crate) fn path(profile: &Profile, mut task: u32) -> String {
+    let mut names = Vec::new();
+    while let Some(there) = task.checked_sub(1).and_then(|at| profile.tasks.get(at as usize)) {
+        names.push(there.name.as_str());
+        task = there.parent;
+    }
+    names.reverse();
+    names.join("/")
+}

@@ -1,0 +1,191 @@
+//! Marks: what was alive at every site at a moment that the program named, and the differences between them.
+//!
+//! Invariant: a mark costs memory in proportion to the sites, and only the latest are kept.
+//! Deliberately absent: stacks. They are looked up when a difference is asked for.
+
+use crate::recording;
+use crate::report::{self, Lines, Place};
+use memscope_profile::region::SiteTotals;
+use std::collections::VecDeque;
+use std::fmt;
+
+/// The marks that are kept.
+const MAX_MARKS: usize = 64;
+
+/// What was alive at a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Alive {
+    pub(crate) blocks: i64,
+    pub(crate) bytes: i64,
+    pub(crate) allocations: i64,
+}
+
+impl Alive {
+    fn minus(self, other: Self) -> Self {
+        Self {
+            blocks: self.blocks - other.blocks,
+            bytes: self.bytes - other.bytes,
+            allocations: self.allocations - other.allocations,
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.blocks += other.blocks;
+        self.bytes += other.bytes;
+        self.allocations += other.allocations;
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) name: String,
+    /// By site id, ascending.
+    pub(crate) sites: Vec<(u32, Alive)>,
+}
+
+impl Mark {
+    /// What is alive now.
+    fn now(name: &str) -> Option<Self> {
+        let region = recording::region()?;
+        let mut totals = SiteTotals::default();
+        region.site_totals(&mut totals).ok()?;
+        let sites = totals.iter().map(|(id, blocks, bytes, allocations)| {
+            let alive = Alive {
+                blocks: blocks as i64,
+                bytes: bytes as i64,
+                allocations: allocations as i64,
+            };
+            (id, alive)
+        });
+        Some(Self { name: name.to_owned(), sites: sites.collect() })
+    }
+}
+
+/// The marks of a tracker, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks(VecDeque<Mark>);
+
+impl Marks {
+    pub(crate) fn set(&mut self, name: &str) {
+        if self.0.len() == MAX_MARKS {
+            self.0.pop_front();
+        }
+        self.0.extend(Mark::now(name));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Mark> {
+        self.0.iter()
+    }
+
+    fn find(&self, name: &str) -> Option<&Mark> {
+        self.0.iter().rev().find(|mark| mark.name == name)
+    }
+
+    /// From one mark to another, or to now.
+    pub(crate) fn difference(&self, earlier: &str, later: Option<&str>) -> Option<Difference> {
+        let from = self.find(earlier)?;
+        let now;
+        let to = match later {
+            Some(name) => self.find(name)?,
+            None => {
+                now = Mark::now("now")?;
+                &now
+            }
+        };
+        let (profile, places) = report::read_profile()?;
+        let lines = Lines::new(&profile, &places);
+        let mut by_line = vec![Alive::default(); lines.len()];
+        let mut total = Alive::default();
+        for (id, change) in changes(from, to) {
+            total.add(change);
+            if let Some(line) = lines.of(id) {
+                by_line[line].add(change);
+            }
+        }
+        let mut sites: Vec<_> = by_line
+            .into_iter()
+            .enumerate()
+            .filter(|(_, change)| *change != Alive::default())
+            .map(|(line, change)| SiteDifference {
+                place: lines.site(line).place,
+                live_blocks: change.blocks,
+                live_bytes: change.bytes,
+                allocations: change.allocations.max(0) as u64,
+            })
+            .collect();
+        sites.sort_by_key(|site| std::cmp::Reverse(site.live_bytes));
+        Some(Difference {
+            from: from.name.clone(),
+            to: to.name.clone(),
+            live_blocks: total.blocks,
+            live_bytes: total.bytes,
+            allocations: total.allocations.max(0) as u64,
+            sites,
+        })
+    }
+}
+
+/// What changed at each site that has changed.
+fn changes(from: &Mark, to: &Mark) -> Vec<(u32, Alive)> {
+    let at = |mark: &Mark, id: u32| {
+        let place = mark.sites.binary_search_by_key(&id, |(id, _)| *id).ok();
+        place.map_or_else(Alive::default, |place| mark.sites[place].1)
+    };
+    let mut ids: Vec<u32> = from.sites.iter().chain(&to.sites).map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let changes = ids.into_iter().map(|id| (id, at(to, id).minus(at(from, id))));
+    changes.filter(|(_, change)| *change != Alive::default()).collect()
+}
+
+/// What changed between two moments, by site. `Display` prints it for people.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Difference {
+    /// The earlier mark.
+    pub from: String,
+    /// The later mark, or `now`.
+    pub to: String,
+    /// Change of live blocks in the whole process.
+    pub live_blocks: i64,
+    /// Change of live bytes.
+    pub live_bytes: i64,
+    /// Allocations in between.
+    pub allocations: u64,
+    /// The sites at which something changed, most additional bytes first.
+    pub sites: Vec<SiteDifference>,
+}
+
+/// What changed at a site.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct SiteDifference {
+    /// The innermost function that is the program's own.
+    pub place: Place,
+    /// Change of live blocks.
+    pub live_blocks: i64,
+    /// Change of live bytes.
+    pub live_bytes: i64,
+    /// Allocations in between.
+    pub allocations: u64,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "From {:?} to {:?}: {:+} bytes in {:+} blocks, {} allocations",
+            self.from, self.to, self.live_bytes, self.live_blocks, self.allocations
+        )?;
+        for site in &self.sites {
+            writeln!(
+                f,
+                "{:+12} bytes in {:+} blocks, {} allocations: {}",
+                site.live_bytes, site.live_blocks, site.allocations, site.place
+            )?;
+        }
+        Ok(())
+    }
+}

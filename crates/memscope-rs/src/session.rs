@@ -1,0 +1,100 @@
+//! A guard that keeps what was recorded when the program is over: at the return of `main`, in a panic, at `process::exit`.
+//!
+//! Invariants: a report is written once, to a temporary name that is then renamed; a failure to write is said on stderr and
+//! changes nothing else.
+//! Deliberately absent: signals. A process that is killed leaves nothing here; `memscope run` keeps its recording.
+
+use crate::allocator;
+use crate::error::Error;
+use crate::recording::Aside;
+use crate::report::Report;
+use crate::tracker::{Tracker, global_tracker};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The session that is under way: where its profile goes.
+static UNDER_WAY: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Keeps what was recorded when it is dropped, or at the exit of the process if that comes first. Made by [`start`].
+#[derive(Debug)]
+#[must_use = "the report is written when this is dropped"]
+pub struct Session {
+    tracker: Option<Tracker>,
+}
+
+/// Sees to it that when the guard is dropped (at return and in a panic), or the process exits, the profile is written to
+/// `memscope.PID.memscope` in the working directory, and the leaks to stderr. `memscope report` shows the profile.
+///
+/// ```no_run
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// fn main() {
+///     let _memscope = memscope_rs::start();
+///     // …
+/// }
+/// ```
+pub fn start() -> Session {
+    Session::start(format!("memscope.{}.memscope", std::process::id()).into())
+}
+
+impl Session {
+    /// As [`start`](crate::start), with another path for the profile.
+    pub fn start(path: PathBuf) -> Self {
+        let _aside = Aside::new();
+        let path = std::path::absolute(&path).unwrap_or(path);
+        *under_way() = Some(path);
+        allocator::at_exit(finish);
+        Self { tracker: global_tracker().ok() }
+    }
+
+    /// The tracker of the process.
+    pub fn tracker(&self) -> Option<&Tracker> {
+        self.tracker.as_ref()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        finish();
+    }
+}
+
+fn under_way() -> std::sync::MutexGuard<'static, Option<PathBuf>> {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes the report of the session under way, if none has yet.
+extern "C" fn finish() {
+    let _aside = Aside::new();
+    let Some(path) = under_way().take() else { return };
+    let Ok(tracker) = global_tracker() else { return };
+    let report = tracker.analyze_at_end();
+    let mut text = String::new();
+    let _ = report.write_summary(&mut text);
+    if report.heap.is_recorded {
+        match keep(&report, &path) {
+            Ok(()) => text.push_str(&format!("Kept in {}\n", path.display())),
+            Err(error) => text.push_str(&format!("{error}\n{}\n", error.hint())),
+        }
+    }
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes the profile to a temporary name and gives it its own when it is whole.
+fn keep(report: &Report, path: &Path) -> Result<(), Error> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&partial)?;
+        memscope_profile::file::write(report.profile(), &mut file)?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&partial);
+        let message = format!("the profile cannot be written to {}: {error}", path.display());
+        Error::new(message, "Session::start takes another path.")
+    })
+}
