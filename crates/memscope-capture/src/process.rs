@@ -9,6 +9,7 @@ use crate::module::Modules;
 use crate::rule::{FIRST_BITS, Found, RuleTable, RuleView};
 use crate::thread::ThreadState;
 use crate::trie::Nodes;
+use crate::trie::Root;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memscope_region::row::{Fill, MissCause};
@@ -209,8 +210,13 @@ impl Process {
         self.nodes.fill(nodes);
         self.modules.fill(modules);
         let nodes = self.nodes().ok_or(libc::ENOMEM)?;
-        for root in [&self.address_root, &self.node_root, &self.site_root, &self.task_root] {
-            root.fill(nodes.make().ok_or(libc::ENOMEM)?);
+        for (root, bits) in [
+            (&self.address_root, ADDRESS_ROOT_BITS),
+            (&self.node_root, NODE_ROOT_BITS),
+            (&self.site_root, SITE_ROOT_BITS),
+            (&self.task_root, TASK_ROOT_BITS),
+        ] {
+            root.fill(nodes.make_root(bits).ok_or(libc::ENOMEM)?.first());
         }
         STARTED_HEADER.fill(core::ptr::from_ref(header).cast_mut());
         STARTED_PID.fill(sys::pid());
@@ -280,23 +286,23 @@ impl Process {
     }
 
     /// The root of the trie of addresses.
-    pub fn address_root(&self) -> Option<u32> {
-        root(&self.address_root)
+    pub fn address_root(&self) -> Option<Root> {
+        root(&self.address_root, ADDRESS_ROOT_BITS)
     }
 
     /// The root of the trie of stack nodes.
-    pub fn node_root(&self) -> Option<u32> {
-        root(&self.node_root)
+    pub fn node_root(&self) -> Option<Root> {
+        root(&self.node_root, NODE_ROOT_BITS)
     }
 
     /// The root of the trie of sites.
-    pub fn site_root(&self) -> Option<u32> {
-        root(&self.site_root)
+    pub fn site_root(&self) -> Option<Root> {
+        root(&self.site_root, SITE_ROOT_BITS)
     }
 
     /// The root of the trie of tasks.
-    pub fn task_root(&self) -> Option<u32> {
-        root(&self.task_root)
+    pub fn task_root(&self) -> Option<Root> {
+        root(&self.task_root, TASK_ROOT_BITS)
     }
 
     /// The rules as they stand now.
@@ -438,9 +444,16 @@ impl Process {
     }
 }
 
-fn root(root: &AtomicU32) -> Option<u32> {
+/// How wide the tries' roots are (log2 of the nodes). Of the roots only what is touched takes memory: stack nodes are
+/// scattered over 1 MiB, sites stand side by side in 512 KiB, and of addresses and tasks there are few.
+const ADDRESS_ROOT_BITS: u32 = 6;
+const NODE_ROOT_BITS: u32 = 14;
+const SITE_ROOT_BITS: u32 = 13;
+const TASK_ROOT_BITS: u32 = 0;
+
+fn root(first: &AtomicU32, bits: u32) -> Option<Root> {
     // ORDERING: relaxed; constant since the start.
-    Some(root.load(Ordering::Relaxed)).filter(|root| *root != 0)
+    Root::new(first.load(Ordering::Relaxed), bits)
 }
 
 /// A birth for the records: the tick's 16 bits.

@@ -278,11 +278,22 @@ impl Sites {
             (frame.node != 0).then_some((frame.node, at + 1))
         });
         let (mut parent, first) = known.unwrap_or((0, 0));
+        let (nodes, root, writer) = (process.nodes()?, process.node_root()?, process.writer()?);
+        // Each node's key has its parent's id in it. The frames' hashes are known at once, so they choose the slots of the
+        // root, and what is there is on its way before it is needed.
+        for frame in &frames[first..] {
+            nodes.prefetch(root, frame.hash());
+        }
+        let row = |id: u32| {
+            writer.node(id - 1).map_or(core::ptr::null(), |row| core::ptr::from_ref(row).cast())
+        };
+        for frame in &frames[first..] {
+            nodes.prefetch_below(root, frame.hash(), row);
+        }
         for frame in &mut frames[first..] {
             let word = u64::from(frame.address) << 32 | u64::from(parent);
             let key = NodeKey { process, word };
-            parent =
-                trie::find_or_insert(process.nodes()?, process.node_root()?, mix(word, 1), &key)?;
+            parent = trie::find_or_insert(nodes, root, frame.hash(), mix(word, 1), &key)?;
             frame.node = parent;
             self.remember(frame.hash(), parent);
         }
@@ -429,7 +440,7 @@ pub fn address(process: &Process, pc: usize, module: u32, instruction: bool) -> 
     let flags = AddressKey::MARK | if instruction { AddressKey::INSTRUCTION } else { 0 };
     let key = AddressKey { process, address: pc as u64, module, flags };
     let hash = AddressKey::hash_of(pc as u64, module, flags);
-    trie::find_or_insert(process.nodes()?, process.address_root()?, hash, &key)
+    trie::find_or_insert(process.nodes()?, process.address_root()?, hash >> 32, hash, &key)
 }
 
 struct NodeKey<'a> {
@@ -475,6 +486,13 @@ struct SiteKey<'a> {
 impl SiteKey<'_> {
     fn hash_of(node: u32, task: u32, kind: u32) -> u64 {
         mix(u64::from(node) << 32 | u64::from(task), u64::from(kind) + 2)
+    }
+
+    /// Stacks that were met one after the other have neighbouring nodes, and their sites are put side by side.
+    fn find_or_insert(&self) -> Option<u32> {
+        let hash = Self::hash_of(self.node, self.task, self.kind);
+        let (nodes, root) = (self.process.nodes()?, self.process.site_root()?);
+        trie::find_or_insert(nodes, root, self.node.into(), hash, self)
     }
 
     fn row(&self, id: u32) -> Option<(u32, u32, u32)> {
@@ -532,17 +550,11 @@ pub(crate) fn labelled(process: &Process, id: u32, label: u32) -> Option<u32> {
     let (node, task) = (load(&row.node), load(&row.task));
     let kind = load(&row.kind) & ((1 << LABEL_SHIFT) - 1) | label << LABEL_SHIFT;
     let key = SiteKey { process, node, task, kind };
-    let hash = SiteKey::hash_of(node, task, kind);
-    trie::find_or_insert(process.nodes()?, process.site_root()?, hash, &key)
+    key.find_or_insert()
 }
 
 fn site(process: &Process, node: u32, kind: Kind, task: u32, truncated: bool) -> Option<u32> {
     let kind = kind as u32 | if truncated { TRUNCATED } else { 0 };
     let key = SiteKey { process, node, task, kind };
-    trie::find_or_insert(
-        process.nodes()?,
-        process.site_root()?,
-        SiteKey::hash_of(node, task, kind),
-        &key,
-    )
+    key.find_or_insert()
 }

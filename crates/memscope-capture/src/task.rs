@@ -111,7 +111,7 @@ impl Keyed for TaskKey<'_> {
 pub fn intern(parent: u32, kind: u32, name: &[u8]) -> Option<u32> {
     let key = TaskKey { process: &PROCESS, parent, kind, name };
     let hash = TaskKey::hash_of(parent, kind, name);
-    trie::find_or_insert(PROCESS.nodes()?, PROCESS.task_root()?, hash, &key)
+    trie::find_or_insert(PROCESS.nodes()?, PROCESS.task_root()?, hash >> 32, hash, &key)
 }
 
 /// Makes a task (or 0, none) the calling thread's current one; returns the one that was. `None`: the thread records

@@ -4,9 +4,14 @@
 //! a slot, the row there moves down into a new child. So memory is in proportion to the keys, nothing is ever rehashed,
 //! and no insertion is slower than a few nodes: there is no cliff at any size.
 //!
+//! A trie that is to hold many keys has a wide root, many nodes side by side, so that most keys lie in its slots or
+//! right below. A slot of the root is chosen apart from the hash that chooses further down: by something that is known
+//! early, so that the slot can be asked for before it is needed, or that puts neighbours side by side.
+//!
 //! Invariants: a slot goes from empty to row to child and never back; a row is complete before its number is
 //! stored (release), and whoever loads the number (acquire) may read it.
 
+use crate::arch;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use memscope_region::sys;
 
@@ -50,6 +55,43 @@ impl Nodes {
         }
     }
 
+    /// A root of `2^bits` fresh nodes. `None` if they do not fit into the chunk at hand. To be called before other threads
+    /// make nodes.
+    pub fn make_root(&self, bits: u32) -> Option<Root> {
+        let first = self.make()?;
+        let more = (1 << bits) - 1;
+        if (first + more) as usize / NODES_PER_CHUNK != first as usize / NODES_PER_CHUNK {
+            return None;
+        }
+        // ORDERING: relaxed; nobody else makes nodes yet.
+        self.next.fetch_add(more, Ordering::Relaxed);
+        Root::new(first, bits)
+    }
+
+    /// Asks for the root's slot for `top`, ahead of its use.
+    #[inline]
+    pub fn prefetch(&self, root: Root, top: u64) {
+        arch::prefetch(core::ptr::from_ref(self.slot(root, top)).cast());
+    }
+
+    /// Asks for what the root's slot for `top` leads to.
+    #[inline]
+    pub fn prefetch_below(&self, root: Root, top: u64, row: impl Fn(u32) -> *const u8) {
+        // ORDERING: acquire, as in `find_or_insert`.
+        let value = self.slot(root, top).load(Ordering::Acquire);
+        if value & CHILD != 0 {
+            arch::prefetch(core::ptr::from_ref(self.node(value & !CHILD)).cast());
+        } else if value != 0 {
+            arch::prefetch(row(value));
+        }
+    }
+
+    #[inline]
+    fn slot(&self, root: Root, top: u64) -> &AtomicU32 {
+        let node = (top / SLOTS as u64) as u32 & ((1 << root.bits) - 1);
+        &self.node(root.first + node)[top as usize % SLOTS]
+    }
+
     /// Maps a chunk. The first serves most programs and is touched page by page; who needs more reads all of it.
     #[cold]
     fn map_chunk(slot: &AtomicPtr<Node>, first: bool) -> Option<()> {
@@ -79,6 +121,26 @@ impl Nodes {
     }
 }
 
+/// The root of a trie.
+#[derive(Clone, Copy, Debug)]
+pub struct Root {
+    first: u32,
+    /// log2 of the number of nodes side by side.
+    bits: u32,
+}
+
+impl Root {
+    /// The root of `2^bits` nodes that begins with this node; `None` for node 0, which is none.
+    pub const fn new(first: u32, bits: u32) -> Option<Self> {
+        if first == 0 { None } else { Some(Self { first, bits }) }
+    }
+
+    /// Its first node.
+    pub const fn first(self) -> u32 {
+        self.first
+    }
+}
+
 /// What a trie needs to know of its rows.
 pub trait Keyed {
     /// Whether the row `id` holds the key that is looked for.
@@ -89,15 +151,21 @@ pub trait Keyed {
     fn make(&self) -> Option<u32>;
 }
 
-/// Finds the row of a key with this hash below `root`, or makes it. Ids are from 1 to 2^31 - 1. `None`: no room.
+/// Finds the row of a key below `root`, or makes it. `top` chooses the slot of the root and `hash` those below; the same
+/// key always comes with the same `top`. Ids are from 1 to 2^31 - 1. `None`: no room.
 ///
 /// Two threads that insert the same key at once may both make a row; one of them then stays unused.
-pub fn find_or_insert(nodes: &Nodes, root: u32, hash: u64, key: &impl Keyed) -> Option<u32> {
-    let mut node = nodes.node(root);
+pub fn find_or_insert(
+    nodes: &Nodes,
+    root: Root,
+    top: u64,
+    hash: u64,
+    key: &impl Keyed,
+) -> Option<u32> {
+    let mut slot = nodes.slot(root, top);
     let mut level = 0;
     let mut made = None;
     loop {
-        let slot = &node[(hash >> (level * BITS_PER_LEVEL)) as usize % SLOTS];
         // ORDERING: acquire pairs with the stores below: a row or child that is seen is complete.
         let value = slot.load(Ordering::Acquire);
         if value == 0 {
@@ -111,29 +179,26 @@ pub fn find_or_insert(nodes: &Nodes, root: u32, hash: u64, key: &impl Keyed) -> 
             }
             continue;
         }
-        if value & CHILD != 0 {
-            node = nodes.node(value & !CHILD);
-            level += 1;
-            continue;
+        let below = |hash: u64| (hash >> (level * BITS_PER_LEVEL)) as usize % SLOTS;
+        if value & CHILD == 0 {
+            if key.is(value) {
+                return Some(value);
+            }
+            if level == LEVELS {
+                // Two keys with the same 64 bits of hash: one of them has to be missed, and counted.
+                return None;
+            }
+            let child = nodes.make()?;
+            // ORDERING: relaxed; the exchange below publishes the child with what is in it.
+            nodes.node(child)[below(key.hash(value))].store(value, Ordering::Relaxed);
+            // ORDERING: release publishes the child. On failure another thread was quicker and the node stays unused.
+            let _ =
+                slot.compare_exchange(value, child | CHILD, Ordering::Release, Ordering::Relaxed);
         }
-        if key.is(value) {
-            return Some(value);
-        }
-        level += 1;
-        if level == LEVELS {
-            // Two keys with the same 64 bits of hash: one of them has to be missed, and counted.
-            return None;
-        }
-        let child = nodes.make()?;
-        let below =
-            &nodes.node(child)[(key.hash(value) >> (level * BITS_PER_LEVEL)) as usize % SLOTS];
-        // ORDERING: relaxed; the exchange below publishes the child with what is in it.
-        below.store(value, Ordering::Relaxed);
-        // ORDERING: release publishes the child. On failure another thread was quicker and the node stays unused.
-        let _ = slot.compare_exchange(value, child | CHILD, Ordering::Release, Ordering::Relaxed);
         // The slot holds a child now, whoever made it.
         // ORDERING: acquire, as above.
-        node = nodes.node(slot.load(Ordering::Acquire) & !CHILD);
+        slot = &nodes.node(slot.load(Ordering::Acquire) & !CHILD)[below(hash)];
+        level += 1;
     }
 }
 

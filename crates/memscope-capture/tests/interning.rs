@@ -1,6 +1,6 @@
 //! The hash trie against a map, from several threads: every key has one id, for ever, and finding it never fails.
 
-use memscope_capture::trie::{Keyed, Nodes, find_or_insert, mix};
+use memscope_capture::trie::{Keyed, Nodes, Root, find_or_insert, mix};
 use memscope_region::sys;
 use std::collections::{HashMap, HashSet};
 use std::sync::Barrier;
@@ -46,8 +46,9 @@ fn nodes() -> &'static Nodes {
     unsafe { &*place }
 }
 
-fn find(nodes: &Nodes, root: u32, rows: &Rows, key: u64) -> Option<u32> {
-    find_or_insert(nodes, root, (rows.hash)(key), &Key(rows, key))
+fn find(nodes: &Nodes, root: Root, rows: &Rows, key: u64) -> Option<u32> {
+    let hash = (rows.hash)(key);
+    find_or_insert(nodes, root, hash >> 20, hash, &Key(rows, key))
 }
 
 fn scrambled(key: u64) -> u64 {
@@ -57,7 +58,7 @@ fn scrambled(key: u64) -> u64 {
 #[test]
 fn ids_of_one_thread_are_those_of_a_map() {
     let (nodes, rows) = (nodes(), Rows::new(30_000, scrambled));
-    let root = nodes.make().unwrap();
+    let root = nodes.make_root(0).unwrap();
     let mut ids = HashMap::new();
     for step in 0..100_000_u64 {
         let key = 1 + mix(step, 1) % 30_000;
@@ -75,7 +76,7 @@ fn threads_that_insert_the_same_keys_find_the_same_ids() {
     const THREADS: u64 = 4;
     for round in 0..5 {
         let (nodes, rows) = (nodes(), Rows::new((KEYS * THREADS) as usize, scrambled));
-        let root = nodes.make().unwrap();
+        let root = nodes.make_root(5).unwrap();
         let barrier = Barrier::new(THREADS as usize);
         let found: Vec<Vec<u32>> = std::thread::scope(|scope| {
             let threads = (0..THREADS).map(|thread| {
@@ -106,7 +107,7 @@ fn threads_that_insert_the_same_keys_find_the_same_ids() {
 #[test]
 fn tries_that_share_their_nodes_do_not_meet() {
     let (nodes, rows) = (nodes(), Rows::new(2000, scrambled));
-    let (one, other) = (nodes.make().unwrap(), nodes.make().unwrap());
+    let (one, other) = (nodes.make_root(0).unwrap(), nodes.make_root(0).unwrap());
     for key in 1..=1000 {
         let ids = (find(nodes, one, &rows, key).unwrap(), find(nodes, other, &rows, key).unwrap());
         assert_ne!(ids.0, ids.1);
@@ -118,7 +119,7 @@ fn tries_that_share_their_nodes_do_not_meet() {
 #[test]
 fn keys_that_part_at_the_last_level_are_told_apart() {
     let (nodes, rows) = (nodes(), Rows::new(100, |key| key << 60 | 0x0abc_def0_1234_5678));
-    let root = nodes.make().unwrap();
+    let root = nodes.make_root(0).unwrap();
     let ids: Vec<u32> = (0..16).map(|key| find(nodes, root, &rows, key).unwrap()).collect();
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 16);
     for (key, id) in ids.iter().enumerate() {
@@ -132,7 +133,7 @@ fn keys_that_part_at_the_last_level_are_told_apart() {
 #[test]
 fn where_no_row_can_be_made_nothing_is_inserted() {
     let (nodes, rows) = (nodes(), Rows::new(2, scrambled));
-    let root = nodes.make().unwrap();
+    let root = nodes.make_root(0).unwrap();
     let ids = [1, 2].map(|key| find(nodes, root, &rows, key));
     assert_eq!(ids, [Some(1), Some(2)]);
     assert_eq!(find(nodes, root, &rows, 3), None);

@@ -155,3 +155,12 @@ pub fn dl_find_object() -> usize {
     }
     address
 }
+
+/// Asks for the cache line at an address, which may be anything.
+#[inline(always)]
+pub fn prefetch(address: *const u8) {
+    // SAFETY: a hint that never faults.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast())
+    };
+}
