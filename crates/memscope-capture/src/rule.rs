@@ -196,7 +196,7 @@ impl RuleTable {
                 slot.value.store(value, Ordering::Release);
                 // ORDERING: relaxed, an estimate. A tombstone was counted when it was an address.
                 let used = self.used.fetch_add(u32::from(there == 0), Ordering::Relaxed) as usize;
-                return used > slots.len() / 8 * 5;
+                return used > slots.len() / 8 * 3;
             }
         }
         true

@@ -25,6 +25,7 @@ use crate::recall::Recent;
 use crate::rule::{Found, Rule, RuleView, Shape};
 use crate::trie::mix;
 use crate::{cfi, object, site, slow};
+use core::hint::select_unpredictable;
 use core::sync::atomic::Ordering;
 
 /// Frames that there is room for at first.
@@ -277,6 +278,8 @@ impl Walker {
         let (mut pc, mut sp, mut rbp) = (word(entry.sp), entry.sp + 8, entry.rbp);
         // SAFETY: the frame before the first is the sentinel.
         let mut cached = unsafe { self.frames.add(self.reusable).sub(1) };
+        // Whether `cached` and all frames outside it were compared already.
+        let mut is_compared = false;
         loop {
             // SAFETY: `cached` goes down from the innermost frame that may be taken over, and never below the sentinel,
             // which ends the search.
@@ -287,13 +290,18 @@ impl Walker {
                 &*cached
             };
             if frame.sp == sp && frame.pc == pc && (!frame.needs_rbp || frame.rbp == rbp) {
-                match self.first_changed(frame.checks_end as usize) {
+                let changed =
+                    if is_compared { None } else { self.first_changed(frame.checks_end as usize) };
+                match changed {
                     None => {
                         // SAFETY: both are of the frames' memory; the sentinel is not joined.
                         let place = unsafe { cached.offset_from(self.frames) };
                         return End::Joined(place as usize + 1);
                     }
-                    Some(check) => cached = self.outside_of_check(check, cached),
+                    Some(check) => {
+                        cached = self.outside_of_check(check, cached);
+                        is_compared = true;
+                    }
                 }
             }
             // SAFETY: the view is of a table since `new`.
@@ -318,31 +326,36 @@ impl Walker {
             unsafe { self.fresh.add(*count).write(Fresh { sp, pc, rbp, found }) };
             *count += 1;
             let rule = found.rule;
-            let cfa = match rule.shape() {
-                Shape::Rsp => sp.wrapping_add(rule.cfa_offset()),
-                Shape::Rbp => rbp.wrapping_add(rule.cfa_offset()),
-                Shape::RbpIndirect => {
-                    let slot = rbp.wrapping_sub(rule.cfa_offset());
-                    if slot < sp || rbp > high - 8 || rbp % 8 != 0 {
-                        return End::Truncated;
-                    }
-                    word(slot)
-                }
-                Shape::End => return End::Outermost,
-                Shape::Slow => return End::Slow,
-                Shape::Unknown => return End::Truncated,
-            };
-            // The stack grows downwards: a caller's frame lies above, in the same stack.
-            if cfa <= sp || cfa > high || cfa % 8 != 0 {
-                return End::Truncated;
-            }
-            if rule.loads_rbp() {
-                let slot =
-                    if rule.shape() == Shape::RbpIndirect { rbp } else { cfa - rule.rbp_below() };
-                if slot < sp {
+            let cfa;
+            if rule.is_simple() {
+                cfa =
+                    select_unpredictable(rule.uses_rbp(), rbp, sp).wrapping_add(rule.cfa_offset());
+                let below = rule.rbp_below();
+                // The stack grows downwards: a caller's frame lies above, in the same stack. What is saved lies between.
+                if cfa <= sp || cfa > high || cfa % 8 != 0 || cfa.wrapping_sub(below) < sp {
                     return End::Truncated;
                 }
-                rbp = word(slot);
+                // Whether rbp is loaded is as hard to predict as which frame this is; the return address's slot can be
+                // read in any case.
+                let saves = below != 0;
+                let saved = word(cfa - select_unpredictable(saves, below, 8));
+                rbp = select_unpredictable(saves, saved, rbp);
+            } else {
+                match rule.shape() {
+                    Shape::RbpIndirect => {}
+                    Shape::End => return End::Outermost,
+                    Shape::Slow => return End::Slow,
+                    _ => return End::Truncated,
+                }
+                let slot = rbp.wrapping_sub(rule.cfa_offset());
+                if slot < sp || rbp > high - 8 || rbp % 8 != 0 {
+                    return End::Truncated;
+                }
+                cfa = word(slot);
+                if cfa <= sp || cfa > high || cfa % 8 != 0 || rbp < sp {
+                    return End::Truncated;
+                }
+                rbp = word(rbp);
             }
             pc = word(cfa - 8);
             sp = cfa;
@@ -414,23 +427,26 @@ impl Walker {
             // SAFETY: `count` fresh frames were written, and the caller saw to the capacity.
             let Fresh { sp, pc, rbp, found } = unsafe { *self.fresh.add(i) };
             let rule = found.rule;
-            let mut check = |slot: usize, value: usize| {
+            let mut check = |slot: usize, value: usize, is_needed: bool| {
                 // SAFETY: there is room for three checks a frame.
                 unsafe { self.checks.add(checks).write(Check { slot, value }) };
-                checks += 1;
+                checks += usize::from(is_needed);
             };
+            let loads_rbp = rule.loads_rbp();
             if outer_sp != 0 {
-                check(outer_sp - 8, outer_pc);
+                check(outer_sp - 8, outer_pc, true);
                 if rule.shape() == Shape::RbpIndirect {
-                    check(rbp - rule.cfa_offset(), outer_sp);
-                    if needs_rbp {
-                        check(rbp, outer_rbp);
-                    }
-                } else if needs_rbp && rule.loads_rbp() {
-                    check(outer_sp - rule.rbp_below(), outer_rbp);
+                    check(rbp - rule.cfa_offset(), outer_sp, true);
+                    check(rbp, outer_rbp, needs_rbp);
+                } else {
+                    check(
+                        outer_sp.wrapping_sub(rule.rbp_below()),
+                        outer_rbp,
+                        needs_rbp & loads_rbp,
+                    );
                 }
             }
-            needs_rbp = rule.uses_rbp() || (needs_rbp && !rule.loads_rbp());
+            needs_rbp = rule.uses_rbp() | (needs_rbp & !loads_rbp);
             hash = mix(hash, u64::from(found.address));
             let frame = CachedFrame {
                 sp,
