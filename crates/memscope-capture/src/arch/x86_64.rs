@@ -159,8 +159,7 @@ pub fn dl_find_object() -> usize {
 /// Asks for the cache line at an address, which may be anything.
 #[inline(always)]
 pub fn prefetch(address: *const u8) {
+    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: a hint that never faults.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast())
-    };
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }
