@@ -82,6 +82,40 @@ fn however_a_program_ends_its_record_is_whole() {
     }
 }
 
+/// Built so that a panic does not unwind.
+#[test]
+fn a_panic_that_aborts_leaves_a_whole_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("aborting.rs");
+    std::fs::write(
+        &source,
+        "unsafe extern \"C\" { fn malloc(size: usize) -> *mut u8; fn free(block: *mut u8); }
+         #[inline(never)]
+         fn allocate_known() -> *mut u8 { std::hint::black_box(unsafe { malloc(100) }) }
+         fn main() {
+             let kept: Vec<_> = (0..1000).map(|_| allocate_known()).collect();
+             unsafe { free(allocate_known()) };
+             panic!(\"with {}\", kept.len());
+         }",
+    )
+    .unwrap();
+    let program = folder.path().join("aborting");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut build = std::process::Command::new(rustc);
+    build.args(["--edition=2024", "-Cpanic=abort", "-g", "-o"]).arg(&program).arg(&source);
+    let built = Outcome::of(&mut build);
+    assert!(built.status.success(), "{built:?}");
+
+    let json = folder.path().join("profile.json");
+    let outcome = Outcome::of(&mut run(&json, &program, &[]));
+    assert_eq!(outcome.code(), 128 + 6, "{outcome:?}");
+    assert!(outcome.stderr.contains("with 1000"), "{outcome:?}");
+    let profile = Profile::read(&json);
+    profile.assert_complete();
+    let known = profile.counts("aborting::allocate_known", "aborting.rs");
+    assert_eq!(known, [1001, 100_100, 1, 100]);
+}
+
 #[test]
 fn a_program_killed_in_the_middle_loses_nothing_that_it_counted() {
     const THREADS: u64 = 3;

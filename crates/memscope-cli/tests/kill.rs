@@ -1,4 +1,5 @@
-//! A program that is killed at any moment leaves a record of all that it had done.
+//! A program that is killed at any moment, by a signal or by the kernel for want of memory, leaves a record of all that it
+//! had done.
 //!
 //! The program counts its completed allocations and frees and writes the counts to a pipe, each by a write of its own, so
 //! what it wrote last is known whenever it dies. Deliberately absent: other endings.
@@ -7,11 +8,11 @@ mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use support::profile::{Profile, run, sum};
-use support::wait_for;
+use support::{Outcome, wait_for};
 use testprograms::rust_program;
 
 /// The program's process: the one child of the command that runs it.
@@ -75,4 +76,60 @@ fn a_program_killed_at_any_moment_loses_nothing_that_it_counted() {
             killed_after(&program, threads, Duration::from_micros(round * round * 3461));
         }
     }
+}
+
+/// A memory cgroup of our own, removed at the end; what is in it may use so many bytes. `None` where none can be made.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    fn new(bytes: u64) -> Option<Self> {
+        let name = format!("memscope-test-{}", std::process::id());
+        // Version 1 of the interface, then version 2.
+        [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]
+            .into_iter()
+            .find_map(|(root, limit)| {
+                let group = Path::new(root).join(&name);
+                std::fs::create_dir(&group).ok()?;
+                let group = Self(group);
+                std::fs::write(group.0.join(limit), bytes.to_string()).ok()?;
+                // Nothing is to be written to disk instead.
+                let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
+                Some(group)
+            })
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        // What was killed may not be gone yet.
+        wait_for("the group to be empty", || std::fs::remove_dir(&self.0).ok());
+    }
+}
+
+#[test]
+fn a_program_that_the_kernel_kills_for_want_of_memory_loses_nothing() {
+    let Some(group) = MemoryGroup::new(96 << 20) else {
+        println!("not tested: no memory cgroup can be made here");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("profile.json");
+    let script = format!("echo $$ > '{}/cgroup.procs' && exec \"$0\" \"$@\"", group.0.display());
+    let program = rust_program("endings");
+    let arguments = ["-c", &script, program.to_str().unwrap(), "fill-memory"];
+    let outcome = Outcome::of(&mut run(&json, Path::new("sh"), &arguments));
+    assert_eq!(outcome.code(), 128 + 9, "{outcome:?}");
+    let said = outcome.stdout.lines().filter_map(|line| line.strip_suffix(" MiB"));
+    let count: u64 = said.last().expect("it filled some").parse().unwrap();
+    assert!((10..96).contains(&count), "{count} MiB");
+
+    let profile = Profile::read(&json);
+    assert_eq!(profile.0["run"]["end"]["how"], "signaled");
+    assert_eq!(profile.counts("endings::allocate_known", "bin/endings.rs")[0], 1000);
+    // It was killed while it used the last block, or before it said so.
+    let filled = profile.sites("endings::allocate_and_use", "bin/endings.rs");
+    assert!((count..=count + 1).contains(&sum(&filled, "allocations")), "{count} {filled:?}");
+    let [attempts, successes] =
+        ["attempts", "successes"].map(|name| profile.number("completeness", name));
+    assert!((successes..=successes + 1).contains(&attempts), "{attempts} {successes}");
 }

@@ -32,6 +32,8 @@ const WAYS: &[Way] = &[
     // These two end by SIGABRT, after a message of the runtime.
     Way { name: "stack-overflow", end: overflow_stack },
     Way { name: "out-of-memory", end: exhaust_memory },
+    // Where memory is bounded from outside, the kernel kills it (SIGKILL).
+    Way { name: "fill-memory", end: fill_memory },
 ];
 
 #[inline(never)]
@@ -95,6 +97,26 @@ fn exhaust_memory() -> ExitCode {
     let mut held = Vec::with_capacity(1000);
     loop {
         held.push(black_box(vec![0_u8; 1 << 20]));
+    }
+}
+
+/// Allocates MiB after MiB and uses it, saying each time how many there are; gives up at 1 GiB.
+fn fill_memory() -> ExitCode {
+    let mut held = Vec::with_capacity(1024);
+    for count in 1..=1024 {
+        held.push(allocate_and_use());
+        println!("{count} MiB");
+    }
+    ExitCode::from(u8::from(black_box(held).is_empty()))
+}
+
+#[inline(never)]
+fn allocate_and_use() -> *mut libc::c_void {
+    const BYTES: usize = 1 << 20;
+    // SAFETY: any size may be asked for; what was given is as large.
+    unsafe {
+        let block = black_box(libc::malloc(BYTES));
+        if block.is_null() { block } else { libc::memset(block, 1, BYTES) }
     }
 }
 
