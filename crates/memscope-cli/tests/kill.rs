@@ -119,8 +119,8 @@ fn a_program_that_the_kernel_kills_for_want_of_memory_loses_nothing() {
     let arguments = ["-c", &script, program.to_str().unwrap(), "fill-memory"];
     let outcome = Outcome::of(&mut run(&json, Path::new("sh"), &arguments));
     assert_eq!(outcome.code(), 128 + 9, "{outcome:?}");
-    let said = outcome.stdout.lines().filter_map(|line| line.strip_suffix(" MiB"));
-    let count: u64 = said.last().expect("it filled some").parse().unwrap();
+    let mut said = outcome.stdout.lines().filter_map(|line| line.strip_suffix(" MiB"));
+    let count: u64 = said.next_back().expect("it filled some").parse().unwrap();
     assert!((10..96).contains(&count), "{count} MiB");
 
     let profile = Profile::read(&json);
