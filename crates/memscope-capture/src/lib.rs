@@ -31,6 +31,7 @@ pub mod arch;
 pub mod arena;
 pub mod cfi;
 pub mod event;
+pub mod fork;
 pub mod frame;
 pub mod global;
 pub mod hooks;

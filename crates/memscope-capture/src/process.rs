@@ -3,8 +3,10 @@
 //!
 //! The hot part lies in one page that the kernel wipes in a child of fork (MADV_WIPEONFORK): a child finds zeroes,
 //! so it is a new process, without any hook of fork having run (`_Fork` and a raw clone are caught too, and a vfork child,
-//! which shares the memory, still sees its parent's). What the child must know of its parent lies outside that page.
+//! which shares the memory, still sees its parent's). It starts anew, with a region of its own. What it must know of its
+//! parent lies outside that page.
 
+use crate::arch;
 use crate::module::Modules;
 use crate::rule::{FIRST_BITS, Found, RuleTable, RuleView};
 use crate::thread::ThreadState;
@@ -26,6 +28,8 @@ pub const STARTING: u32 = 1;
 pub const ON: u32 = 2;
 /// Never recording in this process.
 pub const OFF: u32 = 3;
+/// Ready to record, and waiting to be told to begin.
+pub const WAITING: u32 = 4;
 
 /// How long forgetting waits for another thread that is making a larger table, in turns of the processor.
 const FORGET_TRIES: u32 = 10_000;
@@ -86,8 +90,8 @@ pub struct Process {
     task_root: AtomicU32,
     /// A row of the table Shadow that was claimed and not used, plus one; 0: none.
     spare_shadow_row: AtomicU32,
-    /// The threads' states, linked by [`ThreadState::next`].
-    pub threads: AtomicPtr<ThreadState>,
+    /// What `shadow` will be when the waiting ends.
+    waiting_shadow: AtomicPtr<AtomicPtr<Records>>,
 }
 
 /// The process.
@@ -106,18 +110,22 @@ pub static PROCESS: Process = Process {
     site_root: AtomicU32::new(0),
     task_root: AtomicU32::new(0),
     spare_shadow_row: AtomicU32::new(0),
-    threads: AtomicPtr::new(core::ptr::null_mut()),
+    waiting_shadow: AtomicPtr::new(core::ptr::null_mut()),
 };
 
-/// Outside the wiped page: the process that started, and its header, for a fork child to be counted in.
+/// Outside the wiped page: the process that started last, this one or one that it was forked from, and its header, for
+/// a child of fork to be counted in.
 static STARTED_PID: AtomicU32 = AtomicU32::new(0);
 static STARTED_HEADER: AtomicPtr<Header> = AtomicPtr::new(core::ptr::null_mut());
+/// Outside the wiped page: the threads' states, linked by [`ThreadState::next`]. A child of fork parts with those that
+/// it finds here.
+pub static THREADS: AtomicPtr<ThreadState> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Events that came before the region was ready.
 static EARLY_EVENTS: AtomicU64 = AtomicU64::new(0);
 
 /// What a region is made for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Start<'a> {
     /// An empty file of [`memscope_region::table::REGION_BYTES`]. The caller closes it when it likes.
     pub fd: i32,
@@ -127,6 +135,10 @@ pub struct Start<'a> {
     pub command: &'a [u8],
     /// The executable's path.
     pub exe: &'a [u8],
+    /// The process that this one was forked from, 0 if it was not: what [`Process::leave_parent`] said.
+    pub forked_from: u32,
+    /// Whether to wait until [`memscope_region::HeaderRow::waiting`] is stored 0 from outside.
+    pub waiting: bool,
 }
 
 impl Process {
@@ -137,30 +149,40 @@ impl Process {
         !self.shadow.load(Ordering::Acquire).is_null()
     }
 
-    /// What to do about an event when recording is not on.
+    /// What to do about an event when recording is not on. [`BLANK`] also in a child of fork, which has yet to begin.
     #[cold]
     pub fn state(&self) -> u32 {
         // ORDERING: relaxed; nothing is read on the strength of it.
-        let state = self.state.load(Ordering::Relaxed);
-        if state == BLANK {
-            let started = STARTED_PID.load(Ordering::Relaxed);
-            if started != 0 && started != sys::pid() {
-                self.leave_child_alone();
-                return OFF;
-            }
-        }
-        state
+        self.state.load(Ordering::Relaxed)
     }
 
-    /// In a child of fork: it is counted in its parent's region, and not recorded.
-    fn leave_child_alone(&self) {
-        // ORDERING: relaxed; the exchange makes one thread count the child once.
-        if self.state.compare_exchange(BLANK, OFF, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            // SAFETY: the parent's region stays mapped in the child, and the header is made of atomics.
-            if let Some(header) = unsafe { STARTED_HEADER.load(Ordering::Relaxed).as_ref() } {
-                header.unfollowed_children.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Called when the start was claimed. In a child of fork: counts it in its parent's region, if its parent does not,
+    /// and parts with the states of its parent's threads, so that nothing more is written there. Returns the parent's id, or that of the
+    /// nearest of its ancestors that recorded; 0 if the process was not forked.
+    pub fn leave_parent(&self) -> u32 {
+        // ORDERING: relaxed here and below; the claim was made by this thread, and the child has no other that records.
+        let parent = STARTED_PID.load(Ordering::Relaxed);
+        if parent == 0 {
+            return 0;
         }
+        // SAFETY: the parent's region stays mapped in the child, and the header is made of atomics.
+        // ORDERING: relaxed, as above.
+        if let Some(header) = unsafe { STARTED_HEADER.load(Ordering::Relaxed).as_ref() }
+            && !ThreadState::own().is_some_and(ThreadState::is_forking)
+        {
+            // ORDERING: relaxed, a counter.
+            header.children.fetch_add(1, Ordering::Relaxed);
+        }
+        // ORDERING: relaxed, as above.
+        let mut next = THREADS.swap(core::ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: states live for ever, in the child as copies.
+        while let Some(thread) = unsafe { next.as_ref() } {
+            // ORDERING: relaxed, as above.
+            next = thread.next.load(Ordering::Relaxed);
+            thread.retire();
+        }
+        arch::set_thread_word(0);
+        parent
     }
 
     /// Claims the right to start. Only one caller in a process's life gets it.
@@ -195,6 +217,9 @@ impl Process {
         header.granule_shift.fill(options.granule_shift);
         header.start_realtime_ns.fill(sys::clock_ns(libc::CLOCK_REALTIME));
         header.start_monotonic_ns.fill(sys::clock_ns(libc::CLOCK_MONOTONIC));
+        header.forked_from.fill(options.forked_from);
+        header.inherited_doubt.fill(u64::MAX);
+        header.waiting.fill(options.waiting.into());
         let text = |bytes: &[u8], row: &AtomicU32, length: &AtomicU32| {
             let bytes = &bytes[..bytes.len().min(Table::Text.rows_per_chunk() as usize)];
             if let Some(at) = writer.claim_text(bytes) {
@@ -229,10 +254,31 @@ impl Process {
         self.fold_early_events(header);
         // ORDERING: release; all that was filled in above is seen by whoever sees these.
         header.ready.store(1, Ordering::Release);
+        // ORDERING: release, as above; the state comes last.
+        if options.waiting {
+            self.waiting_shadow.fill(shadow.cast());
+            // ORDERING: release, as for the shadow.
+            self.state.store(WAITING, Ordering::Release);
+            return Ok(());
+        }
         self.shadow.store(shadow.cast(), Ordering::Release);
         // Last: a thread that finds it on finds the rest.
         self.state.store(ON, Ordering::Release);
         Ok(())
+    }
+
+    /// Turns recording on if the waiting was ended from outside; whether it was.
+    #[cold]
+    pub fn end_waiting(&self) -> bool {
+        let Some(writer) = self.writer() else { return false };
+        // ORDERING: acquire and release, as in `start`; two threads store the same.
+        if writer.header().waiting.load(Ordering::Acquire) != 0 {
+            return false;
+        }
+        let shadow = self.waiting_shadow.load(Ordering::Relaxed);
+        self.shadow.store(shadow, Ordering::Release);
+        self.state.store(ON, Ordering::Release);
+        true
     }
 
     /// Counts an event that came while the region was being made.

@@ -94,7 +94,7 @@ impl ThreadCounts {
 }
 
 /// The state of the calling thread, which is looked at first.
-fn thread() -> Option<&'static ThreadState> {
+pub(crate) fn thread() -> Option<&'static ThreadState> {
     if arch::thread_word() != SIDE {
         return None;
     }

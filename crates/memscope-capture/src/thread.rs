@@ -7,7 +7,7 @@
 use crate::arch;
 use crate::arena::Arena;
 use crate::frame::Bounds;
-use crate::process::{PROCESS, Process, Shadow};
+use crate::process::{PROCESS, Process, Shadow, THREADS};
 use crate::side::{self, Side};
 use crate::site::Sites;
 use crate::stack::Walker;
@@ -21,7 +21,7 @@ use memscope_region::{Header, Table, sys};
 /// A thread's state.
 #[derive(Debug)]
 pub struct ThreadState {
-    /// Not 0 while a hook of this thread records.
+    /// Not 0 while a hook of this thread records; [`RETIRED`] if it is of a process that this one was forked from.
     busy: AtomicU32,
     /// The thread's row.
     row: AtomicPtr<ThreadCells>,
@@ -30,7 +30,9 @@ pub struct ThreadState {
     shadow: Shadow,
     /// The thread pointer of the thread that it belongs to.
     pointer: AtomicUsize,
-    /// The next in [`Process::threads`].
+    /// Not 0 while the thread forks.
+    forking: AtomicU32,
+    /// The next in [`THREADS`].
     pub next: AtomicPtr<ThreadState>,
     /// What is out of the ordinary about it.
     pub(crate) side: Side,
@@ -63,6 +65,9 @@ pub struct Guard {
     thread: &'static ThreadState,
 }
 
+/// The state belongs to a thread of a process that this one was forked from.
+const RETIRED: u32 = 2;
+
 /// The thread-local word of a thread that is being given a state.
 const REGISTERING: usize = 1;
 
@@ -88,13 +93,26 @@ impl Guard {
         Self::enter(unsafe { &*(word as *const ThreadState) })
     }
 
+    /// The hook of the thread is being re-entered; or the state is of a thread of the process that this one was forked
+    /// from, and nobody's any more.
+    #[cold]
+    #[inline(never)]
+    fn take_busy(thread: &'static ThreadState) -> Option<Guard> {
+        // ORDERING: relaxed, as in `enter`.
+        if thread.busy.load(Ordering::Relaxed) == RETIRED {
+            arch::set_thread_word(0);
+            return Self::take_cold(|| {});
+        }
+        thread.note_reentered();
+        None
+    }
+
     /// Takes the guard of a thread's state, unless its hook is being re-entered.
     #[inline(always)]
     pub(crate) fn enter(thread: &'static ThreadState) -> Option<Guard> {
         // ORDERING: relaxed with compiler fences: the flag is for signal handlers on this very thread.
         if thread.busy.load(Ordering::Relaxed) != 0 {
-            thread.note_reentered();
-            return None;
+            return Self::take_busy(thread);
         }
         thread.busy.store(1, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
@@ -104,12 +122,13 @@ impl Guard {
     #[cold]
     #[inline(never)]
     fn take_cold(start: impl Fn()) -> Option<Guard> {
-        use crate::process::{BLANK, ON, STARTING};
+        use crate::process::{BLANK, ON, STARTING, WAITING};
         if PROCESS.state() == BLANK {
             start();
         }
         match PROCESS.state() {
             ON => {}
+            WAITING if PROCESS.end_waiting() => {}
             STARTING => {
                 PROCESS.note_early_event();
                 return None;
@@ -215,6 +234,32 @@ impl ThreadState {
         unsafe { &*self.row.load(Ordering::Relaxed) }
     }
 
+    /// The calling thread's, if it has one.
+    pub fn own() -> Option<&'static Self> {
+        let word = arch::thread_word();
+        if word == SIDE {
+            return side::thread();
+        }
+        // SAFETY: above `SIDE` the word is what `register` gave, which lives for ever.
+        (word > SIDE).then(|| unsafe { &*(word as *const Self) })
+    }
+
+    /// Whether the thread is in a fork. Its child has a copy of the answer.
+    pub fn is_forking(&self) -> bool {
+        // ORDERING: relaxed; for the thread itself and its copy.
+        self.forking.load(Ordering::Relaxed) != 0
+    }
+
+    /// Says whether the thread is in a fork.
+    pub fn set_forking(&self, is_forking: bool) {
+        self.forking.fill(is_forking.into());
+    }
+
+    /// In a child of fork: no event is to come here any more.
+    pub fn retire(&self) {
+        self.busy.fill(RETIRED);
+    }
+
     /// Counts an event in a signal handler that interrupted a hook. It is an attempt as well; the reader adds it, for
     /// the counter of attempts may be half-way through its own update.
     #[cold]
@@ -235,7 +280,7 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
     process.fold_early_events(writer.header());
     let pointer = arch::thread_pointer();
     // ORDERING: acquire, so that a state is seen as it was made.
-    let mut next = process.threads.load(Ordering::Acquire);
+    let mut next = THREADS.load(Ordering::Acquire);
     // SAFETY: states live for ever.
     while let Some(thread) = unsafe { next.as_ref() } {
         // ORDERING: relaxed; a thread whose control block is where ours is has ended.
@@ -267,6 +312,7 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
             header: writer.header(),
             shadow,
             pointer: AtomicUsize::new(pointer),
+            forking: AtomicU32::new(0),
             next: AtomicPtr::new(core::ptr::null_mut()),
             side: Side::new(),
             state: UnsafeCell::new(State {
@@ -281,15 +327,10 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
         &*place
     };
     // ORDERING: release publishes the state; a lost race only means to try again.
-    let mut head = process.threads.load(Ordering::Relaxed);
+    let mut head = THREADS.load(Ordering::Relaxed);
     loop {
         thread.next.store(head, Ordering::Relaxed);
-        match process.threads.compare_exchange_weak(
-            head,
-            place,
-            Ordering::Release,
-            Ordering::Relaxed,
-        ) {
+        match THREADS.compare_exchange_weak(head, place, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => return Ok(thread),
             Err(now) => head = now,
         }
@@ -353,7 +394,14 @@ fn own_stack(pointer: usize) -> Bounds {
         // SAFETY: set before any code of ours runs.
         let high = unsafe { STACK_END } as usize;
         let limit = sys::stack_limit().min(1 << 36) as usize;
-        return Bounds { low: high.saturating_sub(limit), high };
+        let bounds = Bounds { low: high.saturating_sub(limit), high };
+        let here = (&raw const limit) as usize;
+        // A child of fork goes on where its parent's thread was, which need not have been the first.
+        let is_elsewhere = !(bounds.low..bounds.high).contains(&here) && here < pointer;
+        return match mapping_of(pointer).filter(|_| is_elsewhere) {
+            Some(mapping) if mapping.low <= here => Bounds { low: mapping.low, high: pointer },
+            _ => bounds,
+        };
     }
     let low = mapping_of(pointer).map_or(0, |mapping| mapping.low);
     if low == 0 {

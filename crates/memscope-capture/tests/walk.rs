@@ -67,7 +67,7 @@ fn start() {
     START.call_once(|| {
         let fd = sys::memory_file(c"walk", REGION_BYTES).expect("a memory file");
         assert!(PROCESS.claim_start());
-        PROCESS.start(&Start { fd, granule_shift: 5, command: b"", exe: b"" }).expect("a region");
+        PROCESS.start(&Start { fd, granule_shift: 5, ..Start::default() }).expect("a region");
         PROCESS.add_rule(OUTERMOST, Found { rule: Rule::plain(Shape::End), address: 1 });
         for (f, function) in FUNCTIONS.iter().enumerate() {
             for call in 0..CALLS {

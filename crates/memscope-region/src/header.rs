@@ -54,8 +54,8 @@ row! {
         region_bytes: u64,
         /// The next free extent, in units of 64 KiB.
         next_extent: u64,
-        /// Children of the process that were not followed.
-        unfollowed_children: u64,
+        /// Processes that this one made, each counted once.
+        children: u64,
         /// Events that had no thread row to be counted in.
         unthreaded_attempts: u64,
         /// The same by cause.
@@ -65,8 +65,19 @@ row! {
         /// Executions of another image in the place of this one that have begun and did not fail: 0 as long as the
         /// process is this image.
         replacements: u64,
+        /// The process that this one was forked from; 0 if it began with the image that it is.
+        forked_from: u32,
+        /// 1 for as long as recording waits to be told to begin: 0 is stored from outside.
+        waiting: u32,
+        /// Blocks that were alive in the process that this one was forked from, when it was forked.
+        inherited_blocks: u64,
+        /// Their bytes.
+        inherited_bytes: u64,
+        /// By how many events of other threads, which went on during the fork, those two may be off; all ones: they are
+        /// not known.
+        inherited_doubt: u64,
         /// Reserved, zero; puts what follows on cache lines of its own.
-        reserved: [u64; 5],
+        reserved: [u64; 1],
         /// The coarse clock that birth times are taken from, written from outside. See [`crate::record::Birth`].
         tick: u32,
         /// Raised each time that the live bytes are about to fall from above the old maximum.
@@ -88,6 +99,9 @@ row! {
 
 /// Offset of [`HeaderRow::tick`], for the process that ticks.
 pub const TICK_OFFSET: u64 = core::mem::offset_of!(Header, tick) as u64;
+
+/// Offset of [`HeaderRow::waiting`], for the process that ends the waiting.
+pub const WAITING_OFFSET: u64 = core::mem::offset_of!(Header, waiting) as u64;
 
 /// Offset of the directory of chunks: `[[u32; CHUNKS_PER_TABLE]; TABLES]`, each the chunk's offset in the region in
 /// units of [`EXTENT_BYTES`], 0 if the chunk does not exist.

@@ -220,6 +220,12 @@ pub fn pid() -> u32 {
     unsafe { syscall(SYS_getpid, [0; 6]) as u32 }
 }
 
+/// The id of the process's parent.
+pub fn parent_pid() -> u32 {
+    // SAFETY: no arguments.
+    unsafe { syscall(libc::SYS_getppid, [0; 6]) as u32 }
+}
+
 /// The calling thread's id.
 pub fn tid() -> u32 {
     // SAFETY: no arguments.
@@ -242,7 +248,14 @@ pub fn clock_ns(clock: i32) -> u64 {
     }
 }
 
-/// A connected SOCK_SEQPACKET socket to the abstract address `name`. Waits while the listener's backlog is full.
+/// How long a connection waits for a listener that does not listen, in seconds.
+const PATIENCE_SECONDS: i64 = 5;
+
+/// How often a connection is tried again after a signal.
+const CONNECT_TRIES: u32 = 100;
+
+/// A connected SOCK_SEQPACKET socket to the abstract address `name`. Waits while the listener's backlog is full, a few
+/// seconds at most.
 pub fn connect_abstract(name: &[u8]) -> Result<i32, Errno> {
     let mut address = libc::sockaddr_un { sun_family: libc::AF_UNIX as u16, sun_path: [0; 108] };
     let path = address.sun_path.get_mut(1..1 + name.len()).ok_or(libc::ENAMETOOLONG)?;
@@ -254,15 +267,41 @@ pub fn connect_abstract(name: &[u8]) -> Result<i32, Errno> {
     // SAFETY: plain numbers.
     let fd =
         unsafe { call(SYS_socket, [libc::AF_UNIX as usize, kind as usize, 0, 0, 0, 0]) }? as i32;
-    // SAFETY: the address outlives the call.
-    match unsafe { call(SYS_connect, [fd as usize, &raw const address as usize, length, 0, 0, 0]) }
-    {
-        Ok(_) => Ok(fd),
-        Err(errno) => {
-            close(fd);
-            Err(errno)
+    let patience = libc::timeval { tv_sec: PATIENCE_SECONDS, tv_usec: 0 };
+    let (level, option) = (libc::SOL_SOCKET as usize, libc::SO_SNDTIMEO as usize);
+    let (place, bytes) = (&raw const patience as usize, size_of::<libc::timeval>());
+    // SAFETY: the value outlives the call. Without it there is no bound, which a kernel always has.
+    let _ = unsafe { call(libc::SYS_setsockopt, [fd as usize, level, option, place, bytes, 0]) };
+    for _ in 0..CONNECT_TRIES {
+        let place = &raw const address as usize;
+        // SAFETY: the address outlives the call.
+        match unsafe { call(SYS_connect, [fd as usize, place, length, 0, 0, 0]) } {
+            Ok(_) => return Ok(fd),
+            Err(libc::EINTR) => {}
+            Err(errno) => {
+                close(fd);
+                return Err(errno);
+            }
         }
     }
+    close(fd);
+    Err(libc::EINTR)
+}
+
+/// Sends a message made of two parts.
+pub fn send(socket: i32, head: &[u8], rest: &[u8]) -> Result<(), Errno> {
+    let part = |bytes: &[u8]| libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let mut parts = [part(head), part(rest)];
+    // SAFETY: an all-zero msghdr is a valid one.
+    let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+    header.msg_iov = parts.as_mut_ptr();
+    header.msg_iovlen = parts.len() as _;
+    let (place, flags) = (&raw const header as usize, libc::MSG_NOSIGNAL as usize);
+    // SAFETY: header and parts outlive the call and say their true lengths.
+    unsafe { call(SYS_sendmsg, [socket as usize, place, flags, 0, 0, 0]) }.map(|_| ())
 }
 
 /// Sends a message with a descriptor attached.

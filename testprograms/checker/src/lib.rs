@@ -44,7 +44,7 @@ fn start() {
         return;
     }
     let started = sys::memory_file(c"stack-checker", REGION_BYTES).and_then(|fd| {
-        let started = PROCESS.start(&Start { fd, granule_shift: 5, command: b"", exe: b"" });
+        let started = PROCESS.start(&Start { fd, granule_shift: 5, ..Start::default() });
         sys::close(fd);
         started
     });

@@ -50,7 +50,7 @@ impl Host for Told {
 pub(crate) fn start() {
     if PROCESS.claim_start() {
         let fd = sys::memory_file(c"law", REGION_BYTES).expect("a memory file");
-        PROCESS.start(&Start { fd, granule_shift: 5, command: b"", exe: b"" }).expect("a region");
+        PROCESS.start(&Start { fd, granule_shift: 5, ..Start::default() }).expect("a region");
         // What is mapped from now on is mapped without it.
         sys::close(fd);
     }
