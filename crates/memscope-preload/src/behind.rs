@@ -6,7 +6,7 @@
 /// Calls the function that a [`Next`](crate::host::Next) stands for, of the type that is wanted; the last expression is
 /// the result if there is no such function.
 macro_rules! behind {
-    ($next:expr, fn($($type:ty),*) -> $result:ty, ($($argument:expr),*), $missing:expr) => {{
+    ($next:expr, fn($($type:ty),* $(,)?) -> $result:ty, ($($argument:expr),*), $missing:expr) => {{
         let next: &$crate::host::Next = &$next;
         let function = next.get();
         if function.is_null() {

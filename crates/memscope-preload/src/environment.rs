@@ -10,17 +10,18 @@
 //!
 //! Deliberately absent: whether another image is to have ours (see [`crate::exec`]).
 
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Owner, Purpose};
 use core::ffi::{CStr, c_char};
 use memscope_region::hello::{
-    INTERVAL_VARIABLE, MODE_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
+    INTERVAL_VARIABLE, MODE_VARIABLE, OPTIONS_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
 };
 
 /// The dynamic linker's variable.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
 /// Our own variables.
-const OURS: [&str; 4] = [SOCKET_VARIABLE, USER_PRELOAD_VARIABLE, MODE_VARIABLE, INTERVAL_VARIABLE];
+const OURS: [&str; 5] =
+    [SOCKET_VARIABLE, USER_PRELOAD_VARIABLE, MODE_VARIABLE, INTERVAL_VARIABLE, OPTIONS_VARIABLE];
 
 /// Whether an entry is of a variable of ours.
 fn is_ours(entry: &CStr) -> bool {
@@ -146,12 +147,18 @@ impl Ours {
         self.library
     }
 
-    /// The environment `theirs` with ours added to it: the library stands before what they preload. `None`: there is
+    /// The value of a variable of ours, as it was at the start; empty if it was not set.
+    pub(crate) fn value(&self, name: &str) -> &'static [u8] {
+        // SAFETY: made in `keep`, and never changed.
+        unsafe { variable(self.variables, name) }.map_or(&[], CStr::to_bytes)
+    }
+
+    /// The environment `theirs` with ours added to it, in memory of `owner`: the library stands before what they preload. `None`: there is
     /// no memory, or something is preloaded in a way that cannot be added to, or theirs makes memscope run already.
     ///
     /// # Safety
     /// `theirs` is null, or an array of C strings that ends with a null.
-    pub(crate) unsafe fn added_to(&self, theirs: Entries) -> Option<Environment> {
+    pub(crate) unsafe fn added_to(&self, theirs: Entries, owner: Owner) -> Option<Environment> {
         let (mut count, mut preload) = (0, None);
         // SAFETY: the caller's promise.
         for entry in unsafe { entries(theirs) } {
@@ -171,7 +178,8 @@ impl Ours {
         let places = count + ours().count() + 3;
         let names = PRELOAD_VARIABLE.len() + USER_PRELOAD_VARIABLE.len();
         let texts = names + self.library.to_bytes().len() + 2 * preload.map_or(0, <[u8]>::len);
-        let mut memory = Mapping::new(places * size_of::<*const c_char>() + texts + 8)?;
+        let bytes = places * size_of::<*const c_char>() + texts + 8;
+        let mut memory = Mapping::of(owner, Purpose::Environment, bytes)?;
         let array: *mut *const c_char = memory.take(places * size_of::<*const c_char>())?.cast();
         let mut used = 0;
         let mut add = |entry: *const c_char| {
@@ -201,19 +209,24 @@ impl Ours {
             add(memory.text(&[USER_PRELOAD_VARIABLE.as_bytes(), b"=", theirs])?);
         }
         ours().map(CStr::as_ptr).for_each(add);
-        Some(Environment { entries: array.cast_const(), _memory: memory })
+        Some(Environment { entries: array.cast_const(), memory })
     }
 }
 
 /// An environment made for another image. It lies in memory that goes with this value.
 pub(crate) struct Environment {
     entries: Entries,
-    _memory: Mapping,
+    memory: Mapping,
 }
 
 impl Environment {
     /// The environment, as C has it.
     pub(crate) fn entries(&self) -> Entries {
         self.entries
+    }
+
+    /// Never gives its memory back.
+    pub(crate) fn keep_for_ever(self) {
+        self.memory.keep_for_ever();
     }
 }

@@ -6,7 +6,7 @@
 //! dlsym itself could be served.
 
 use core::ffi::{CStr, c_char, c_void};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use memscope_capture::hooks::{Host, RawBlock};
 
 unsafe extern "C" {
@@ -72,6 +72,21 @@ pub(crate) static DLCLOSE: Next = Next::new(c"dlclose");
 /// The C library's blocks begin at least 32 bytes apart. Others have classes of 8 bytes; asked for 16 at least, they
 /// keep 16 bytes apart, so calls to them go through functions that ask for as much.
 pub(crate) fn resolve() -> u32 {
+    let shift = resolve_needed();
+    // ORDERING: relaxed; this runs at the first event, before any other thread has come here.
+    GRANULE_SHIFT.store(shift, Ordering::Relaxed);
+    shift
+}
+
+static GRANULE_SHIFT: AtomicU32 = AtomicU32::new(0);
+
+/// What [`resolve`] gave.
+pub(crate) fn granule_shift() -> u32 {
+    // ORDERING: relaxed, as in `resolve`.
+    GRANULE_SHIFT.load(Ordering::Relaxed)
+}
+
+fn resolve_needed() -> u32 {
     if core::ptr::eq(MALLOC.look_up(), __libc_malloc as *mut c_void) {
         return 5;
     }

@@ -7,7 +7,7 @@
 //! Deliberately absent: files that the system runs by rules of its own (binfmt_misc), and texts without `#!`.
 
 use crate::environment::{Entries, variable};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Owner, Purpose};
 use core::ffi::{CStr, c_char};
 use memscope_region::sys;
 
@@ -167,11 +167,16 @@ impl Path {
     }
 }
 
-/// Where `execvp` finds `file`: the first in PATH that can be executed. `None`: nowhere, or there is no memory.
+/// Where `execvp` finds `file`: the first in PATH that can be executed, in memory of `owner`. `None`: nowhere, or there
+/// is no memory.
 ///
 /// # Safety
 /// `file` is a C string; `environment` is null, or an array of C strings that ends with a null.
-pub(crate) unsafe fn search(file: *const c_char, environment: Entries) -> Option<Path> {
+pub(crate) unsafe fn search(
+    file: *const c_char,
+    environment: Entries,
+    owner: Owner,
+) -> Option<Path> {
     // SAFETY: the caller's promise.
     let name = unsafe { CStr::from_ptr(file) }.to_bytes();
     if name.contains(&b'/') {
@@ -186,7 +191,7 @@ pub(crate) unsafe fn search(file: *const c_char, environment: Entries) -> Option
         }
         // An empty element is the current folder.
         let slash: &[u8] = if folder.is_empty() { b"" } else { b"/" };
-        let mut memory = Mapping::new(PATH_BYTES)?;
+        let mut memory = Mapping::of(owner, Purpose::Path, PATH_BYTES)?;
         let path = memory.text(&[folder, slash, name])?;
         // SAFETY: the mapping's text is a C string.
         let is_candidate = sys::is_executable(unsafe { CStr::from_ptr(path) })

@@ -3,18 +3,22 @@
 //! Loaded by LD_PRELOAD under `memscope run`. Each hooked symbol is a stub of two instructions (see [`stub`]) that
 //! hands its arguments and the state at entry to the bodies in `memscope-capture`. What is hooked stands in one table,
 //! in [`stub`]; the allocator behind is found in [`host`]; [`start`] makes the region and hands it to the supervisor;
-//! [`exec`] sees to it that an image that the program executes in its place is recorded too.
+//! [`child`], [`exec`] and [`spawn`] see to it that children, and images that are executed in a process's place, are
+//! recorded too.
 //!
 //! no_std, no unwinding, no allocation, nothing but libc: it runs before everything else in the program.
 #![no_std]
 #![no_builtins]
 
 mod behind;
+mod child;
 mod environment;
 mod exec;
+mod follow;
 mod host;
 mod image;
 mod mapping;
+mod spawn;
 mod start;
 mod stub;
 

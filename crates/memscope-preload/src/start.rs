@@ -1,14 +1,18 @@
-//! The start: at the first event, or in the constructor, the region is made and handed to the supervisor; in the
+//! The start: at the first event, in the constructor, or in a child of fork, the region is made and handed to the supervisor; in the
 //! constructor the program's environment is made what it would be without us (see [`crate::environment`]).
 //!
 //! The first event may come before any constructor, and before the C library's `environ` is set. The kernel put the
 //! environment on the stack before it started the loader, and the loader says where: that is read.
 
 use crate::environment::{self, Entries, variable};
-use crate::{exec, host};
+use crate::follow::{self, Kept};
+use crate::{child, exec, host, spawn};
 use core::ffi::{CStr, c_char, c_int, c_void};
+use memscope_capture::arch;
 use memscope_capture::process::{PROCESS, Start};
-use memscope_region::hello::{Hello, SOCKET_VARIABLE};
+use memscope_region::hello::{
+    Hello, OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, SOCKET_VARIABLE,
+};
 use memscope_region::table::{REGION_BYTES, Table};
 use memscope_region::{header, sys};
 
@@ -33,45 +37,95 @@ pub(crate) fn start() {
     }
 }
 
+/// Where the region goes and how it is made.
+struct Orders {
+    socket: &'static [u8],
+    options: &'static [u8],
+    granule_shift: u32,
+    /// As [`Start::forked_from`].
+    forked_from: u32,
+}
+
+impl Orders {
+    /// Those of a program that was started.
+    fn of_image(environment: Entries) -> Option<Self> {
+        // SAFETY: an environment, which lives as long as the process.
+        let value = |name| unsafe { variable(environment, name) }.map(CStr::to_bytes);
+        Some(Self {
+            granule_shift: host::resolve(),
+            socket: value(SOCKET_VARIABLE)?,
+            options: value(OPTIONS_VARIABLE).unwrap_or_default(),
+            forked_from: 0,
+        })
+    }
+
+    /// Those of a child of fork: what was kept. The dynamic linker's lock may be held in it, by a thread that it does not
+    /// have, so nothing is looked up.
+    fn of_child(forked_from: u32) -> Option<Self> {
+        let kept = Kept::get().filter(|kept| !kept.has_option(OPTION_NO_CHILDREN))?;
+        // An older C library is asked for modules under that lock.
+        (arch::dl_find_object() != 0).then_some(())?;
+        Some(Self {
+            granule_shift: host::granule_shift(),
+            socket: kept.socket(),
+            options: kept.options(),
+            forked_from,
+        })
+    }
+}
+
 fn make_region() -> Option<()> {
-    let granule_shift = host::resolve();
     // SAFETY: the kernel laid out the environment above argv, which ends with a null.
     let environment: Entries = unsafe { STACK_END.add(*STACK_END.cast::<usize>() + 2) };
-    // SAFETY: an environment, which lives as long as the process.
-    let name = unsafe { variable(environment, SOCKET_VARIABLE) }?.to_bytes();
-    if name.len() > NAME_BYTES || sys::file_limit() < REGION_BYTES {
+    let orders = match PROCESS.leave_parent() {
+        0 => Orders::of_image(environment),
+        parent => Orders::of_child(parent),
+    }?;
+    if orders.socket.len() > NAME_BYTES || sys::file_limit() < REGION_BYTES {
         return None;
     }
-    let socket = sys::connect_abstract(name).ok()?;
-    let sent = (|| {
-        let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
-        // One chunk of text is the longest command line that is kept.
-        let bytes = Table::Text.rows_per_chunk() as usize;
-        let buffer = sys::map_private(bytes).ok()?;
-        // SAFETY: the mapping was just made, zeroed.
-        let buffer_bytes = unsafe { core::slice::from_raw_parts_mut(buffer, bytes) };
-        let length = read_whole(c"/proc/self/cmdline", buffer_bytes);
-        let mut path = [0u8; 4096];
-        let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
-        let options = Start {
-            fd,
-            granule_shift,
-            command: &buffer_bytes[..length],
-            exe: &path[..path_length],
-        };
-        let started = PROCESS.start(&options);
-        // SAFETY: nothing refers to the buffer any more.
-        unsafe { sys::unmap(buffer, bytes) };
-        let hello = Hello { pid: sys::pid(), version: header::VERSION };
-        let sent = started.and_then(|()| sys::send_with_descriptor(socket, &hello.encode(), fd));
-        sys::close(fd);
-        sent.ok()
-    })();
+    let socket = sys::connect_abstract(orders.socket).ok()?;
+    let sent = hand_over(&orders, socket);
     sys::close(socket);
     sent?;
-    // SAFETY: the program has not begun, and this is done once.
-    unsafe { exec::keep(environment) };
+    if orders.forked_from == 0 {
+        // SAFETY: the program has not begun, and this is done once.
+        unsafe { follow::keep(environment) };
+    }
     Some(())
+}
+
+/// Makes the region and sends it through the socket.
+fn hand_over(orders: &Orders, socket: i32) -> Option<()> {
+    let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
+    // One chunk of text is the longest command line that is kept.
+    let bytes = Table::Text.rows_per_chunk() as usize;
+    let buffer = sys::map_private(bytes).ok()?;
+    // SAFETY: the mapping was just made, zeroed.
+    let buffer_bytes = unsafe { core::slice::from_raw_parts_mut(buffer, bytes) };
+    let mut length = read_whole(c"/proc/self/cmdline", buffer_bytes);
+    if orders.options.contains(&OPTION_NO_ARGUMENTS) {
+        let command = &buffer_bytes[..length];
+        length = command.iter().position(|byte| *byte == 0).map_or(length, |end| end + 1);
+    }
+    let mut path = [0u8; 4096];
+    let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
+    let options = Start {
+        fd,
+        granule_shift: orders.granule_shift,
+        command: &buffer_bytes[..length],
+        exe: &path[..path_length],
+        forked_from: orders.forked_from,
+        waiting: orders.options.contains(&OPTION_WAIT),
+    };
+    let started = PROCESS.start(&options);
+    // SAFETY: nothing refers to the buffer any more.
+    unsafe { sys::unmap(buffer, bytes) };
+    let parent = if orders.forked_from == 0 { sys::parent_pid() } else { orders.forked_from };
+    let hello = Hello { pid: sys::pid(), parent, version: header::VERSION };
+    let sent = started.and_then(|()| sys::send_with_descriptor(socket, &hello.encode(), fd));
+    sys::close(fd);
+    sent.ok()
 }
 
 /// Reads a file from its start; returns how much of the buffer it filled.
@@ -96,6 +150,8 @@ unsafe extern "C" fn construct(
 ) {
     start();
     exec::resolve();
+    child::resolve();
+    spawn::resolve();
     host::resolve_others();
     // SAFETY: constructors run before main, on the only thread.
     unsafe { environment::restore(environment) };
