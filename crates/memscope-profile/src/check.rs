@@ -3,7 +3,7 @@
 //!
 //! A profile that passes can be walked without a look at each number, in time in proportion to its size.
 
-use crate::model::{Kind, Profile};
+use crate::model::{Kind, ProcessSummary, Profile};
 
 /// More frames than this at each address, on average, are not believed: a small file must not stand for much work.
 const MAX_MEAN_FRAMES: u64 = 256;
@@ -12,7 +12,17 @@ const MAX_MEAN_FRAMES: u64 = 256;
 pub(crate) fn check(profile: &Profile) -> Result<(), String> {
     check_frames(profile)?;
     check_stacks(profile)?;
-    check_timeline(profile)
+    check_timeline(profile)?;
+    check_processes(profile)
+}
+
+fn check_processes(profile: &Profile) -> Result<(), String> {
+    // As with stacks: a process comes after the one that made it.
+    let wrong = |(index, process): (usize, &ProcessSummary)| process.parent as usize > index;
+    match profile.processes.iter().enumerate().position(wrong) {
+        Some(index) => Err(format!("the maker of process {index} does not come before it")),
+        None => Ok(()),
+    }
 }
 
 fn check_frames(profile: &Profile) -> Result<(), String> {

@@ -36,6 +36,9 @@ pub struct Profile {
     pub tasks: Vec<Task>,
     /// Live bytes over time.
     pub timeline: Timeline,
+    /// The processes of the run, if this is the profile of the one that was started: itself first, then those that came
+    /// of it, each after the one that made it. Empty if there was but one.
+    pub processes: Vec<ProcessSummary>,
     /// Texts that frames refer to by number. The first is empty.
     pub strings: Vec<String>,
     /// What a reader ought to know before trusting the numbers.
@@ -64,10 +67,66 @@ pub struct Run {
     pub interval_bytes: u64,
     /// The version of memscope that wrote this.
     pub memscope_version: String,
-    /// Children that were not followed.
+    /// Children that were not followed. (Where nobody followed any, all that it made.)
     pub unfollowed_children: u64,
     /// Whether the process went on to execute another program in its place, which is not part of this profile.
     pub replaced: bool,
+    /// What it had of the process that it was forked from, if it was forked and went on in the same program.
+    pub inherited: Option<Inherited>,
+}
+
+/// What a process had of the one that it was forked from. None of it is part of any other figure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inherited {
+    /// Process id of the one that it was forked from.
+    pub from: u32,
+    /// Whether the next three are known. (They are not if it was made in a way that nobody calls.)
+    pub is_known: bool,
+    /// Blocks that were alive when it was forked.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Events of the other threads, during the fork, by which those two may be off.
+    pub doubt: u64,
+    /// How many of the blocks this process freed. (Where allocations were missed, frees of their blocks are among them.)
+    pub frees: u64,
+}
+
+/// A process of a run, in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessSummary {
+    /// Process id.
+    pub pid: u32,
+    /// Place of the process that made it, plus one; 0: not known.
+    pub parent: u32,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The executable's path.
+    pub exe: String,
+    /// Why it was not followed; empty if it was. What follows is known only of processes that were.
+    pub unfollowed: String,
+    /// From the start of recording to its end (or to the reading, if it still ran).
+    pub duration_ns: u64,
+    /// How it ended, as far as that is known.
+    pub end: End,
+    /// Largest live bytes.
+    pub peak_bytes: u64,
+    /// Live bytes at its end (or when read).
+    pub live_bytes: u64,
+    /// Allocations.
+    pub allocations: u64,
+    /// Events that should have been recorded.
+    pub attempts: u64,
+    /// Events that were.
+    pub successes: u64,
+    /// Children of it that were not followed.
+    pub unfollowed_children: u64,
+    /// The program that it executed in its place at last, if that was not followed.
+    pub replaced_by: String,
+    /// The file that its profile was kept in; empty if it was not.
+    pub file: String,
 }
 
 /// How a process ended.

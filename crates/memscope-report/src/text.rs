@@ -1,7 +1,7 @@
 //! The report for a terminal.
 //!
 //! Order: which command and how it ended, how complete the recording is, warnings, totals, the top sites by four
-//! metrics, threads. What matters most stands first, so that the first ten lines answer "can I trust this, and how
+//! metrics, threads, the other processes of the run. What matters most stands first, so that the first ten lines answer "can I trust this, and how
 //! much memory was it?".
 //!
 //! Invariants: no number without a unit; estimates are marked; a section with nothing to show says so in one line;
@@ -14,6 +14,7 @@ pub(crate) mod head;
 pub(crate) mod names;
 pub(crate) mod page;
 pub(crate) mod paths;
+mod processes;
 mod sites;
 pub(crate) mod stack;
 mod threads;
@@ -62,5 +63,6 @@ pub fn write(profile: &Profile, options: &Options, out: &mut dyn Write) -> io::R
         sites::write(&Analysis::new(profile), options, &mut page)?;
         threads::write(profile, &mut page)?;
     }
+    processes::write(profile, &mut page)?;
     buffered.flush()
 }

@@ -30,6 +30,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         labels,
         tasks,
         timeline,
+        processes,
         strings,
         warnings,
     } = profile;
@@ -41,6 +42,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         threads: threads.clone(),
         labels: labels.clone(),
         tasks: tasks.clone(),
+        processes: processes.clone(),
         timeline: Timeline { interval_ms: timeline.interval_ms, samples: Vec::new() },
         warnings: warnings.clone(),
         ..Profile::default()

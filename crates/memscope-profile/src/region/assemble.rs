@@ -6,7 +6,7 @@ use super::rows::{Buffer, each_row};
 use super::stacks::{Build, Damage, Rows};
 use super::{Reading, Region};
 use crate::error::Result;
-use crate::model::{Completeness, End, Mode, Profile, Run, Thread, Totals, Warning};
+use crate::model::{Completeness, End, Inherited, Mode, Profile, Run, Thread, Totals, Warning};
 use memscope_region::record::Birth;
 use memscope_region::{HeaderRow, MissCause, Table, ThreadRow, header};
 use rustix::time::{ClockId, clock_gettime};
@@ -45,6 +45,7 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
     build.damage.texts += [&command, &exe].iter().filter(|text| text.is_none()).count();
     build.profile.run = run(header, end, &command.unwrap_or_default(), &exe.unwrap_or_default());
     let sites = build.build(&rows, sums, peak)?;
+    inherit(header, &mut profile);
 
     profile.totals.peak_blocks =
         profile.sites.iter().fold(0, |sum: u64, site| sum.saturating_add(site.counts.peak_blocks));
@@ -111,8 +112,23 @@ fn run(header: &HeaderRow, end: End, command: &[u8], exe: &[u8]) -> Run {
         },
         interval_bytes: header.interval_bytes,
         memscope_version: env!("CARGO_PKG_VERSION").into(),
-        unfollowed_children: header.unfollowed_children,
+        unfollowed_children: header.children,
         replaced: header.replacements != 0,
+        inherited: None,
+    }
+}
+
+/// In a child of fork the blocks that it has no record of are those that it inherited.
+fn inherit(header: &HeaderRow, profile: &mut Profile) {
+    if header.forked_from != 0 {
+        profile.run.inherited = Some(Inherited {
+            from: header.forked_from,
+            is_known: header.inherited_doubt != u64::MAX,
+            blocks: header.inherited_blocks,
+            bytes: header.inherited_bytes,
+            doubt: header.inherited_doubt,
+            frees: std::mem::take(&mut profile.completeness.unknown_frees),
+        });
     }
 }
 

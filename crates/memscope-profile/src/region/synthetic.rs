@@ -51,8 +51,8 @@ macro_rules! encode {
 encode! {
     HeaderRow { magic version ready pid mode interval_bytes granule_shift command_row command_bytes
         exe_row exe_bytes generation start_realtime_ns start_monotonic_ns region_bytes next_extent
-        unfollowed_children unthreaded_attempts unthreaded_misses rows replacements reserved tick
-        peak_epoch
+        children unthreaded_attempts unthreaded_misses rows replacements forked_from waiting
+        inherited_blocks inherited_bytes inherited_doubt reserved tick peak_epoch
         peak_bytes peak_tick reserved_peak live_bytes reserved_live reserved_end }
     ModuleRow { start end bias path_row path_bytes build_id_bytes unloaded build_id birth reserved }
     AddressRow { address module flags }

@@ -279,7 +279,7 @@ fn what_is_no_region_is_refused_in_words() {
     assert_eq!(patched(0, b"hello"), "the region is not a memscope region");
     assert_eq!(
         patched(8, &[9]),
-        "the region has format version 9, and this memscope knows version 2"
+        "the region has format version 9, and this memscope knows version 3"
     );
     assert!(patched(12, &[0]).contains("never completed"));
     let empty = small().build();

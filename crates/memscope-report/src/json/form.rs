@@ -2,6 +2,7 @@
 //!
 //! A separate set of structs, so that the profile's own fields can change without changing what was published.
 
+use super::processes::{InheritedForm, ProcessForm};
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
     Thread, Totals,
@@ -59,6 +60,7 @@ impl Serialize for Document<'_> {
                 samples: List(|| profile.timeline.samples.iter().map(SampleForm)),
             },
         )?;
+        map.serialize_entry("processes", &List(|| profile.processes.iter().map(ProcessForm::of)))?;
         map.end()
     }
 }
@@ -89,6 +91,8 @@ struct RunForm<'p> {
     memscope_version: &'p str,
     unfollowed_children: u64,
     replaced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inherited: Option<InheritedForm>,
 }
 
 impl<'p> RunForm<'p> {
@@ -99,14 +103,7 @@ impl<'p> RunForm<'p> {
             pid: run.pid,
             start_unix_ms: run.start_ns / 1_000_000,
             duration_ns: run.duration_ns,
-            end: match run.end {
-                End::Unknown => EndForm { how: "unknown", code: None, signal: None },
-                End::Running => EndForm { how: "running", code: None, signal: None },
-                End::Exited(code) => EndForm { how: "exited", code: Some(code), signal: None },
-                End::Signaled(signal) => {
-                    EndForm { how: "signaled", code: None, signal: Some(signal) }
-                }
-            },
+            end: EndForm::of(run.end),
             mode: match run.mode {
                 Mode::Exact => "exact",
                 Mode::Sampled => "sampled",
@@ -116,17 +113,30 @@ impl<'p> RunForm<'p> {
             memscope_version: &run.memscope_version,
             unfollowed_children: run.unfollowed_children,
             replaced: run.replaced,
+            inherited: run.inherited.as_ref().map(InheritedForm::of),
         }
     }
 }
 
 #[derive(serde::Serialize)]
-struct EndForm {
+pub(super) struct EndForm {
     how: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<i32>,
+}
+
+impl EndForm {
+    pub(super) fn of(end: End) -> Self {
+        let (how, code, signal) = match end {
+            End::Unknown => ("unknown", None, None),
+            End::Running => ("running", None, None),
+            End::Exited(code) => ("exited", Some(code), None),
+            End::Signaled(signal) => ("signaled", None, Some(signal)),
+        };
+        Self { how, code, signal }
+    }
 }
 
 #[derive(serde::Serialize)]

@@ -2,7 +2,7 @@
 
 use super::page::{Breaks, Ink, Page, Span, elide_middle, span};
 use super::units::{bytes, count, counted, duration, share};
-use memscope_profile::model::{Completeness, End, MissCause, Mode, Profile, Run};
+use memscope_profile::model::{Completeness, End, Inherited, MissCause, Mode, Profile, Run};
 use std::io;
 
 /// A command longer than this many lines is cut in its middle.
@@ -46,7 +46,7 @@ pub(crate) fn command(run: &Run) -> String {
     run.command.iter().map(|argument| quoted(argument)).collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(argument: &str) -> String {
+pub(super) fn quoted(argument: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-+=./,:@%^".contains(c);
     if !argument.is_empty() && argument.chars().all(is_plain) {
         argument.to_owned()
@@ -194,15 +194,11 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
             bytes(completeness.peak_uncertainty_bytes)
         ));
     }
+    if let Some(inherited) = &run.inherited {
+        facts.push(of_parent(inherited));
+    }
     if run.unfollowed_children > 0 {
-        facts.push(format!(
-            "{}, not followed.",
-            if run.unfollowed_children == 1 {
-                "1 child process".to_owned()
-            } else {
-                format!("{} child processes", count(run.unfollowed_children))
-            }
-        ));
+        facts.push(format!("{}, not followed.", children(run.unfollowed_children)));
     }
     match run.mode {
         Mode::Exact => {}
@@ -213,6 +209,34 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
         Mode::Counting => facts.push("Only totals were counted, no stacks.".to_owned()),
     }
     facts
+}
+
+/// So many child processes.
+pub(super) fn children(n: u64) -> String {
+    match n {
+        1 => "1 child process".to_owned(),
+        n => format!("{} child processes", count(n)),
+    }
+}
+
+/// What a process had of the one that it was forked from.
+fn of_parent(inherited: &Inherited) -> String {
+    let Inherited { from, is_known, blocks, bytes: held, doubt, frees } = *inherited;
+    let freed = format!("it freed {}", count(frees));
+    if !is_known {
+        return format!(
+            "Forked from process {from}: of the blocks that it inherited {freed}; none is counted here."
+        );
+    }
+    let doubt = match doubt {
+        0 => String::new(),
+        doubt => format!(", give or take {} of other threads", counted(doubt, "event")),
+    };
+    format!(
+        "Forked from process {from} with {} of {}{doubt}, of which {freed}; none is counted here.",
+        counted(blocks, "block"),
+        bytes(held)
+    )
 }
 
 pub(crate) fn why(cause: MissCause) -> &'static str {
