@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: what the options do. `--help` is the user's manual, so every text here is written for users.
 
+use crate::choice::Choice;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use memscope_profile::analyze::Metric;
@@ -77,6 +78,22 @@ pub(crate) struct Run {
     /// Write collapsed stacks, for flame graphs; `-` is stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) folded: Option<PathBuf>,
+
+    /// Which children to profile: `all`, `none`, or patterns of their programs' names, such as `cc1*,ld`
+    ///
+    /// All that can be are followed and listed at the end of the report, unless it is `none`. Beside the FILE of
+    /// --output, the profiles of those that are named here are kept in files of their own: x.1234-cc1.memscope beside
+    /// x.memscope.
+    #[arg(long, value_name = "CHOICE", default_value = "all")]
+    pub(crate) children: Choice,
+
+    /// Wait for the children that outlive the program, too; Ctrl-C ends the waiting
+    #[arg(long)]
+    pub(crate) wait: bool,
+
+    /// Leave the arguments of commands out of everything that is shown and kept
+    #[arg(long)]
+    pub(crate) no_args: bool,
 
     #[command(flatten)]
     pub(crate) view: View,

@@ -4,7 +4,7 @@
 //! not known, that is said. Deliberately absent: how complete the events are, which the profile counts itself.
 
 use crate::error::Error;
-use crate::supervise::Ended;
+use crate::recording::Seen;
 use memscope_profile::Profile;
 use memscope_profile::model::Warning;
 use memscope_profile::symbolize::program::{OwnAllocator, Program, inspect};
@@ -56,7 +56,7 @@ fn carries(path: &Path, own: &OwnAllocator) -> String {
 }
 
 /// Adds what is to be said about this recording to the profile.
-pub(crate) fn add(profile: &mut Profile, ended: &Ended) {
+pub(crate) fn add(profile: &mut Profile, seen: &Seen) {
     let path = Path::new(&profile.run.exe).to_owned();
     let mut warnings = Vec::new();
     let mut warn = |message: String, hint: &str| {
@@ -76,7 +76,7 @@ pub(crate) fn add(profile: &mut Profile, ended: &Ended) {
             "Set PYTHONMALLOC=malloc to have every object recorded.",
         );
     }
-    if ended.images_before > 0 {
+    if seen.images_before > 0 {
         warn(
             format!(
                 "The process executed {} in its place; what it did before is not shown.",
@@ -86,7 +86,7 @@ pub(crate) fn add(profile: &mut Profile, ended: &Ended) {
         );
     }
     // A file that was replaced while it ran has a mark behind its name.
-    let last = ended.last_exe.to_string_lossy();
+    let last = seen.replaced_by.to_string_lossy();
     let last = last.trim_end_matches(" (deleted)");
     let is_another = !last.is_empty() && last != profile.run.exe.trim_end_matches(" (deleted)");
     if is_another || profile.run.replaced {
@@ -95,16 +95,6 @@ pub(crate) fn add(profile: &mut Profile, ended: &Ended) {
         warn(
             format!("The process then executed {name} in its place, which could not be followed."),
             "Run memscope on that program itself.",
-        );
-    }
-    if !ended.strangers.is_empty() {
-        let names: Vec<_> = ended.strangers.iter().map(|name| name.display().to_string()).collect();
-        warn(
-            format!(
-                "Other processes that the program started are not shown: {}.",
-                names.join(", ")
-            ),
-            "Run memscope on one of them to see its memory.",
         );
     }
     profile.warnings.splice(0..0, warnings);

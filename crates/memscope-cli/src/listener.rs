@@ -1,13 +1,13 @@
 //! The socket on which processes hand over their regions.
 //!
-//! Each process connects once, sends one [`Hello`] with its region's memfd attached, and is gone (see
+//! Each process connects once, sends one [`Hello`] with its region's memfd attached, or a [`Notice`], and is gone (see
 //! [`memscope_region::hello`]). The name is abstract, so that no file is left behind, and cannot be guessed.
 //!
 //! Invariants: nothing blocks, so a process that connects and then stalls holds up nobody; a caller of another user
 //! is not listened to; the process id is the one that the kernel vouches for, not the one in the message (they differ
 //! between pid namespaces). Deliberately absent: a look into the region.
 
-use memscope_region::hello::Hello;
+use memscope_region::hello::{Hello, Notice};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix,
@@ -15,21 +15,30 @@ use rustix::net::{
 };
 use rustix::process::Pid;
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// How many processes may be connected without having spoken. The oldest gives way.
 const MAX_CALLERS: usize = 64;
 
-/// A process said hello.
+/// The longest message.
+const MESSAGE_BYTES: usize = Notice::BYTES + Notice::PATH_BYTES;
+
+/// How many calls may wait to be taken: as many as the system allows.
+const BACKLOG: i32 = 4096;
+
+/// What a process said. The process id `pid` is that of the sender, as this process numbers it.
 #[derive(Debug)]
-pub(crate) struct Greeting {
-    /// The process, as this process numbers it.
-    pub(crate) pid: Pid,
-    /// Its region.
-    pub(crate) region: File,
+pub(crate) enum Message {
+    /// It has made its region.
+    Hello { pid: Pid, hello: Hello, region: File },
+    /// A process is about to be, or has become, the image at a path that is not followed.
+    Notice { pid: Pid, notice: Notice, path: PathBuf },
 }
 
 /// Listens for processes.
@@ -48,7 +57,7 @@ impl Listener {
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let name = format!("memscope-{}", unguessable()?);
         bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
-        listen(&socket, 128)?;
+        listen(&socket, BACKLOG)?;
         Ok(Self { socket, name, callers: VecDeque::new() })
     }
 
@@ -62,8 +71,8 @@ impl Listener {
         std::iter::once(self.socket.as_fd()).chain(self.callers.iter().map(AsFd::as_fd))
     }
 
-    /// The greetings that have arrived. Does not wait.
-    pub(crate) fn receive(&mut self) -> Vec<Greeting> {
+    /// The messages that have arrived, in the order of the calls. Does not wait.
+    pub(crate) fn receive(&mut self) -> Vec<Message> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         while let Ok(caller) = accept_with(&self.socket, flags) {
             if self.callers.len() == MAX_CALLERS {
@@ -71,21 +80,21 @@ impl Listener {
             }
             self.callers.push_back(caller);
         }
-        let mut greetings = Vec::new();
-        self.callers.retain(|caller| match greeting(caller) {
+        let mut messages = Vec::new();
+        self.callers.retain(|caller| match message(caller) {
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-            Ok(greeting) => {
-                greetings.extend(greeting);
+            Ok(message) => {
+                messages.extend(message);
                 false
             }
         });
-        greetings
+        messages
     }
 }
 
-/// What the caller says; `None` if it is not a greeting.
-fn greeting(caller: &OwnedFd) -> io::Result<Option<Greeting>> {
-    let mut bytes = [0; Hello::BYTES + 1];
+/// What the caller says; `None` if it is no message of ours.
+fn message(caller: &OwnedFd) -> io::Result<Option<Message>> {
+    let mut bytes = [0; MESSAGE_BYTES + 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut attached = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(
@@ -99,12 +108,20 @@ fn greeting(caller: &OwnedFd) -> io::Result<Option<Greeting>> {
         _ => None,
     });
     let peer = socket_peercred(caller)?;
-    let hello = bytes.get(..received.bytes).and_then(Hello::decode);
-    let is_ours = peer.uid == rustix::process::geteuid() || peer.uid == rustix::process::getuid();
-    Ok(hello
-        .and(region)
-        .filter(|_| is_ours)
-        .map(|region| Greeting { pid: peer.pid, region: File::from(region) }))
+    if peer.uid != rustix::process::geteuid() && peer.uid != rustix::process::getuid() {
+        return Ok(None);
+    }
+    let bytes = bytes.get(..received.bytes).unwrap_or_default();
+    Ok(match (Hello::decode(bytes), region, Notice::decode(bytes)) {
+        (Some(hello), Some(region), _) => {
+            Some(Message::Hello { pid: peer.pid, hello, region: File::from(region) })
+        }
+        (None, None, Some((notice, path))) => {
+            let path = PathBuf::from(OsStr::from_bytes(path));
+            Some(Message::Notice { pid: peer.pid, notice, path })
+        }
+        _ => None,
+    })
 }
 
 /// 128 random bits in hexadecimal.
@@ -154,15 +171,27 @@ mod tests {
         let region = tempfile::tempfile().unwrap();
         region.write_all_at(b"region", 0).unwrap();
         let caller = call(&listener);
-        say(&caller, &Hello { pid: 1, version: 1 }.encode(), Some(&region));
+        say(&caller, &Hello { pid: 1, parent: 0, version: 1 }.encode(), Some(&region));
         drop(caller);
-        let greetings = listener.receive();
-        assert_eq!(greetings.len(), 1);
-        assert_eq!(greetings[0].pid, rustix::process::getpid());
+        let [Message::Hello { pid, hello, region }] = &listener.receive()[..] else {
+            panic!("no greeting");
+        };
+        assert_eq!((*pid, hello.pid), (rustix::process::getpid(), 1));
         let mut bytes = [0; 6];
-        greetings[0].region.read_exact_at(&mut bytes, 0).unwrap();
+        region.read_exact_at(&mut bytes, 0).unwrap();
         assert_eq!(&bytes, b"region");
         assert!(listener.callers.is_empty());
+    }
+
+    #[test]
+    fn a_notice_brings_a_path() {
+        let mut listener = Listener::open().unwrap();
+        let head = Notice { pid: 7, parent: 8 }.encode();
+        say(&call(&listener), &[&head[..], b"/bin/x y"].concat(), None);
+        let [Message::Notice { notice, path, .. }] = &listener.receive()[..] else {
+            panic!("no notice");
+        };
+        assert_eq!((notice.pid, notice.parent, path.to_str()), (7, 8, Some("/bin/x y")));
     }
 
     #[test]
@@ -170,7 +199,7 @@ mod tests {
         let mut listener = Listener::open().unwrap();
         let silent = call(&listener);
         let region = tempfile::tempfile().unwrap();
-        let hello = Hello { pid: 1, version: 1 }.encode();
+        let hello = Hello { pid: 1, parent: 0, version: 1 }.encode();
         say(&call(&listener), b"nonsense", Some(&region));
         say(&call(&listener), &[hello.as_slice(), b"!"].concat(), Some(&region));
         say(&call(&listener), &hello, None);

@@ -1,8 +1,9 @@
 //! `memscope`: runs a program and shows who holds its memory.
 //!
 //! ```text
-//! arguments -> run -> program, hookable, output -> supervise (preload, listener, signals, tick, sampler)
-//!                  -> recording, symbols, caveats -> show
+//! arguments -> run -> program, hookable, output -> supervise (preload, listener, signals)
+//!                                               -> processes (tick, sampler, keeper)
+//!                  -> recording, symbols, caveats -> show, children
 //!           -> report (a file that was kept)       -> show
 //! ```
 //!
@@ -12,11 +13,15 @@
 
 mod arguments;
 mod caveats;
+mod children;
+mod choice;
 mod error;
 mod hookable;
+mod keeper;
 mod listener;
 mod output;
 mod preload;
+mod processes;
 mod program;
 mod recording;
 mod report;

@@ -9,7 +9,8 @@
 
 use crate::error::{Error, reason};
 use memscope_region::hello::{
-    INTERVAL_VARIABLE, MODE_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
+    INTERVAL_VARIABLE, MODE_VARIABLE, OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT,
+    OPTIONS_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::ffi::OsString;
@@ -22,6 +23,28 @@ use std::process::Command;
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
 static LIBRARY: &[u8] = include_bytes!(env!("PRELOAD_LIBRARY"));
+
+/// What a program is told to do otherwise than usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// Children are left alone.
+    pub(crate) no_children: bool,
+    /// Command lines are left out.
+    pub(crate) no_arguments: bool,
+    /// Recording begins at the first mark.
+    pub(crate) waits: bool,
+}
+
+impl Orders {
+    fn letters(self) -> String {
+        let letters = [
+            (self.no_children, OPTION_NO_CHILDREN),
+            (self.no_arguments, OPTION_NO_ARGUMENTS),
+            (self.waits, OPTION_WAIT),
+        ];
+        letters.into_iter().filter(|(given, _)| *given).map(|(_, letter)| letter as char).collect()
+    }
+}
 
 /// The library where a dynamic linker can open it, for as long as this value lives.
 #[derive(Debug)]
@@ -56,7 +79,7 @@ impl Preload {
 
     /// Makes the program load the library and hand its region to the socket of this name. What the user preloads
     /// stays, behind ours.
-    pub(crate) fn apply(&self, command: &mut Command, socket_name: &str) {
+    pub(crate) fn apply(&self, command: &mut Command, socket_name: &str, orders: Orders) {
         let mut ours = OsString::from(self.path());
         match std::env::var_os(PRELOAD_VARIABLE) {
             Some(theirs) => {
@@ -71,6 +94,7 @@ impl Preload {
             }
         }
         command.env(PRELOAD_VARIABLE, ours).env(SOCKET_VARIABLE, socket_name);
+        command.env(OPTIONS_VARIABLE, orders.letters());
         // Absent: every allocation, with its full stack.
         command.env_remove(MODE_VARIABLE).env_remove(INTERVAL_VARIABLE);
     }

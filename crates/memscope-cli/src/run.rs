@@ -5,11 +5,15 @@
 //! asked for. Deliberately absent: how the program is supervised (see [`crate::supervise`]).
 
 use crate::arguments::Run;
+use crate::choice::Choice;
 use crate::error::{Error, OWN_FAILURE};
 use crate::output::{Output, check_distinct};
+use crate::preload::Orders;
+use crate::processes::Outcome;
+use crate::supervise::Task;
 use crate::symbols::symbolize;
 use crate::terminal::{Style, Voice};
-use crate::{caveats, hookable, program, recording, show, supervise};
+use crate::{caveats, children, hookable, keeper, program, recording, show, supervise};
 use memscope_profile::Profile;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -33,10 +37,32 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
         folded: open(&options.folded)?,
     };
 
-    let (ended, recording) = supervise::run(&path, &options.command)?;
-    let exit_code = exit_code(ended.status);
+    let keeps_children = options.output.is_some() && options.children != Choice::None;
+    let (status, outcome) = supervise::run(Task {
+        path: &path,
+        arguments: &options.command,
+        orders: Orders {
+            no_children: options.children == Choice::None,
+            no_arguments: options.no_args,
+            waits: false,
+        },
+        kept: keeps_children.then(|| options.children.clone()),
+        waits: options.wait,
+    })?;
+    let exit_code = exit_code(status);
+    let Outcome { program: (recording, seen), mut processes, profiles, followed_children } =
+        outcome;
     let shown = match recording {
-        Some(recording) => recording::read(recording, &ended).and_then(|mut profile| {
+        Some(recording) => recording::read(recording, &seen).and_then(|mut profile| {
+            let unfollowed = &mut profile.run.unfollowed_children;
+            *unfollowed = unfollowed.saturating_sub(followed_children);
+            if let Some(output) = &options.output {
+                children::keep(&mut processes, profiles, output, voice)?;
+            }
+            if let Some(first) = processes.first_mut() {
+                *first = keeper::in_short(&profile);
+            }
+            profile.processes = processes;
             if let Some(error) = caveats::nothing_seen(&profile) {
                 return Err(error);
             }

@@ -53,6 +53,12 @@ impl Signals {
         self.delivery.get_read().as_fd()
     }
 
+    /// Whether one of the signals that arrived asks memscope itself to stop, when there is no program any more to pass
+    /// them on to. Does not wait.
+    pub(crate) fn asks_to_stop(&mut self) -> bool {
+        self.delivery.pending().any(|number| [SIGINT, SIGQUIT, SIGTERM, SIGHUP].contains(&number))
+    }
+
     /// Deals with the signals that arrived. Does not wait.
     pub(crate) fn pass_on(&mut self, program: Pid) {
         let mut may_have_stopped = false;

@@ -1,79 +1,81 @@
-//! The supervisor: runs the program, holds its region, keeps the clock going, and waits for the end.
+//! The supervisor: runs the program, holds its region and those of its children, keeps their clocks going, and waits
+//! for the end.
 //!
-//! One loop waits on three things at once: signals, processes that hand over their regions, and the program's end.
-//! It wakes for the clock's tick in any case. A second thread samples the region for the timeline (see
-//! [`crate::sampler`]), so that a large region does not hold up the clock.
+//! One loop waits on three things at once: signals, processes that hand over their regions, and the end of any of them.
+//! It wakes for the clock's tick in any case. Other threads sample the regions for the timeline (see
+//! [`crate::sampler`]) and read those of children that have ended (see [`crate::keeper`]), so that a large region does
+//! not hold up the clocks.
 //!
-//! Invariants: the program has the standard streams, the descriptors, the process group, the dispositions and the
-//! mask that it would have had (see [`crate::signals`]); its region outlives it, however it ends, because the
-//! supervisor holds it open. Deliberately absent: children. They are named, and not followed.
+//! Invariants: the program has the standard streams, the descriptors, the process group, the dispositions, the mask and
+//! the limits that it would have had (see [`crate::signals`]); a region outlives its process, however that ends, because
+//! the supervisor holds it open.
 
+use crate::choice::Choice;
 use crate::error::{Error, NOT_EXECUTABLE, reason};
-use crate::listener::{Greeting, Listener};
-use crate::preload::Preload;
+use crate::keeper::Keeper;
+use crate::listener::Listener;
+use crate::preload::{Orders, Preload};
+use crate::processes::{Outcome, Processes};
 use crate::program;
-use crate::sampler::Sampler;
 use crate::signals::Signals;
-use crate::tick::{Clock, TICK_MS, elapsed_ns};
-use memscope_profile::timeline::Recorder;
+use crate::tick::TICK_MS;
+use memscope_profile::model::End;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, getrlimit, pidfd_open, setrlimit};
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How many other processes are remembered by name.
-const MAX_STRANGERS: usize = 16;
-
 /// How often it is looked whether the process still has the executable that it had.
 const EXE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How the program ended, and what it left.
+/// How long it is waited, when the program has ended, for children that it made and that said nothing yet.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What to run, and how.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    /// Its exit status.
-    pub(crate) status: ExitStatus,
-    /// How many times it executed another program in its place after it had begun to record.
-    pub(crate) images_before: usize,
-    /// The executable that the process had at last, as far as was seen.
-    pub(crate) last_exe: PathBuf,
-    /// Executables of other processes that said hello, each once; not all, if there were very many.
-    pub(crate) strangers: Vec<PathBuf>,
+pub(crate) struct Task<'a> {
+    /// The program's file.
+    pub(crate) path: &'a Path,
+    /// Its name and its arguments.
+    pub(crate) arguments: &'a [OsString],
+    /// What it is told to do otherwise than usual.
+    pub(crate) orders: Orders,
+    /// Which children's profiles are kept; `None`: no child's.
+    pub(crate) kept: Option<Choice>,
+    /// Whether to wait for the children as well.
+    pub(crate) waits: bool,
 }
 
-/// A program's region and what was seen of it while it ran.
-#[derive(Debug)]
-pub(crate) struct Recording {
-    /// The region.
-    pub(crate) region: File,
-    /// From the region's start to the program's end.
-    pub(crate) duration_ns: u64,
-    /// Samples taken meanwhile.
-    pub(crate) samples: Recorder,
-}
-
-/// Runs the program at `path`, called as `arguments` say, and waits for its end. The recording is `None` if the
-/// program never said hello.
-pub(crate) fn run(
-    path: &Path,
-    arguments: &[OsString],
-) -> Result<(Ended, Option<Recording>), Error> {
+/// Runs the program and waits for its end.
+pub(crate) fn run(task: Task<'_>) -> Result<(ExitStatus, Outcome), Error> {
     let failed = |what: &str, error: io::Error| Error::new(format!("{what}: {}", reason(&error)));
     let listener = Listener::open()
         .map_err(|error| failed("cannot open a socket for the program's region", error))?;
     let signals =
         Signals::install().map_err(|error| failed("cannot install signal handlers", error))?;
     let preload = Preload::new()?;
-    let child = spawn(path, arguments, |command| preload.apply(command, listener.name()))?;
-    Supervisor::new(child, listener, signals)
-        .wait()
+    let keeper =
+        Keeper::start(task.kept).map_err(|error| failed("cannot start a thread", error))?;
+    let apply = |command: &mut Command| preload.apply(command, listener.name(), task.orders);
+    let child = spawn(task.path, task.arguments, apply)?;
+    raise_descriptor_limit();
+    Supervisor::new(child, listener, signals, keeper, !task.orders.no_children)
+        .wait(task.waits)
         .map_err(|error| failed("cannot wait for the program", error))
+}
+
+/// Each process takes a few descriptors of ours. The program was started with the limit as it was.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it cannot be raised, processes beyond it are not followed.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Starts the program. A text without `#!` is given to the shell, as `execvp` does.
@@ -104,12 +106,11 @@ struct Supervisor {
     end: Option<OwnedFd>,
     listener: Listener,
     signals: Signals,
-    watch: Option<Watch>,
-    images: usize,
-    last_exe: PathBuf,
-    /// When it was looked at.
+    processes: Processes,
+    /// When the program's executable was looked at.
     exe_seen: Instant,
-    strangers: Vec<PathBuf>,
+    /// Whether children say hello.
+    listens: bool,
 }
 
 /// What a wait ended with.
@@ -117,49 +118,43 @@ struct Ready {
     signals: bool,
     end: bool,
     listener: bool,
-}
-
-/// The program's region while the program runs.
-struct Watch {
-    region: File,
-    clock: Clock,
-    sampler: Sampler,
+    others: bool,
 }
 
 impl Supervisor {
-    fn new(child: Child, listener: Listener, signals: Signals) -> Self {
+    fn new(
+        child: Child,
+        listener: Listener,
+        signals: Signals,
+        keeper: Keeper,
+        listens: bool,
+    ) -> Self {
         let pid = Pid::from_child(&child);
-        let end = pidfd_open(pid, PidfdFlags::empty()).ok();
         Self {
+            end: pidfd_open(pid, PidfdFlags::empty()).ok(),
+            processes: Processes::new(pid, keeper),
+            exe_seen: Instant::now(),
+            listens,
             child,
             pid,
-            end,
             listener,
             signals,
-            watch: None,
-            images: 0,
-            last_exe: PathBuf::new(),
-            exe_seen: Instant::now(),
-            strangers: Vec::new(),
         }
     }
 
-    fn wait(mut self) -> io::Result<(Ended, Option<Recording>)> {
+    fn wait(mut self, waits: bool) -> io::Result<(ExitStatus, Outcome)> {
         let status = loop {
             let ready = self.wait_for_an_event()?;
             if ready.signals {
                 self.signals.pass_on(self.pid);
             }
-            if ready.listener {
-                self.receive();
-            }
-            if let Some(watch) = &mut self.watch {
-                watch.clock.tick();
-                if self.exe_seen.elapsed() >= EXE_INTERVAL {
-                    // Once it has ended there is nothing to be seen, and the name of before stays.
-                    self.last_exe = exe(self.pid).unwrap_or(self.last_exe);
-                    self.exe_seen = Instant::now();
+            self.attend(&ready);
+            if self.exe_seen.elapsed() >= EXE_INTERVAL && self.processes.program_records() {
+                // Once it has ended there is nothing to be seen, and the name of before stays.
+                if let Some(exe) = exe(self.pid) {
+                    self.processes.saw_program(exe);
                 }
+                self.exe_seen = Instant::now();
             }
             if ready.end
                 && let Some(status) = self.child.try_wait()?
@@ -167,16 +162,40 @@ impl Supervisor {
                 break status;
             }
         };
+        self.end = None;
         // What the program sent in its last moments is still in the socket.
+        self.part();
+        let begun = Instant::now();
+        while self.listens && self.processes.awaits_children() && begun.elapsed() < PATIENCE {
+            let ready = self.wait_for_an_event()?;
+            self.attend(&ready);
+        }
+        while waits && self.processes.any_child_runs() {
+            let ready = self.wait_for_an_event()?;
+            if ready.signals && self.signals.asks_to_stop() {
+                break;
+            }
+            self.attend(&ready);
+        }
+        self.part();
+        Ok((status, self.processes.finish(end(status))))
+    }
+
+    /// Parts with those that have ended. What they sent in their last moments is heard in between.
+    fn part(&mut self) {
+        let over = self.processes.over();
         self.receive();
-        let recording = self.watch.map(|watch| Recording {
-            duration_ns: elapsed_ns(watch.clock.start_ns()),
-            region: watch.region,
-            samples: watch.sampler.finish(),
-        });
-        let images_before = self.images.saturating_sub(1);
-        let Self { last_exe, strangers, .. } = self;
-        Ok((Ended { status, images_before, last_exe, strangers }, recording))
+        self.processes.part(&over);
+    }
+
+    fn attend(&mut self, ready: &Ready) {
+        if ready.listener {
+            self.receive();
+        }
+        if ready.others {
+            self.part();
+        }
+        self.processes.tick();
     }
 
     /// Waits for the next event or the next tick.
@@ -185,8 +204,10 @@ impl Supervisor {
         let timeout = Timespec { tv_sec: 0, tv_nsec: TICK_MS.cast_signed() * 1_000_000 };
         let mut all = vec![watched(self.signals.descriptor())];
         all.extend(self.end.as_ref().map(|end| watched(end.as_fd())));
-        let others = all.len();
+        let listeners = all.len();
         all.extend(self.listener.descriptors().map(watched));
+        let others = all.len();
+        all.extend(self.processes.ends());
         match poll(&mut all, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -195,36 +216,23 @@ impl Supervisor {
         Ok(Ready {
             signals: is_ready(&all[0]),
             end: self.end.is_none() || is_ready(&all[1]),
-            listener: all[others..].iter().any(is_ready),
+            listener: all[listeners..others].iter().any(is_ready),
+            others: all[others..].iter().any(is_ready),
         })
     }
 
     fn receive(&mut self) {
-        for greeting in self.listener.receive() {
-            if greeting.pid == self.pid {
-                self.begin(greeting);
-            } else if self.strangers.len() < MAX_STRANGERS {
-                let name = exe(greeting.pid).unwrap_or_else(|| "a process that soon ended".into());
-                if !self.strangers.contains(&name) {
-                    self.strangers.push(name);
-                }
-            }
+        for message in self.listener.receive() {
+            self.processes.hear(message);
         }
     }
+}
 
-    /// The program's region takes the place of the one before, whose image is gone.
-    fn begin(&mut self, greeting: Greeting) {
-        let open = || -> io::Result<Watch> {
-            let clock = Clock::new(greeting.region.try_clone()?)?;
-            let sampler = Sampler::start(greeting.region.try_clone()?, clock.start_ns())?;
-            Ok(Watch { region: greeting.region, clock, sampler })
-        };
-        if let Ok(watch) = open() {
-            self.watch = Some(watch);
-            self.images += 1;
-            self.last_exe = PathBuf::new();
-            self.exe_seen = Instant::now();
-        }
+fn end(status: ExitStatus) -> End {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => End::Exited(code),
+        (None, Some(signal)) => End::Signaled(signal),
+        (None, None) => End::Unknown,
     }
 }
 

@@ -39,6 +39,13 @@ impl Clock {
         self.start_ns
     }
 
+    /// How many processes this one made. 0 if that cannot be read.
+    pub(crate) fn children(&self) -> u64 {
+        let mut bytes = [0; HeaderRow::BYTES];
+        let header = self.region.read_exact_at(&mut bytes, 0).ok();
+        header.and_then(|()| HeaderRow::decode(&bytes)).map_or(0, |header| header.children)
+    }
+
     /// Writes the time, if it can be told from the time written last.
     pub(crate) fn tick(&mut self) {
         let birth = Birth::from_ms(elapsed_ns(self.start_ns) / 1_000_000);

@@ -12,7 +12,7 @@
 mod listener;
 mod support;
 
-use listener::Listener;
+use listener::{Listener, Message};
 use memscope_profile::Region;
 use memscope_profile::model::End;
 use memscope_region::hello::SOCKET_VARIABLE;
@@ -88,8 +88,10 @@ fn count(folder: &Path) -> [f64; PHASES.len()] {
 
 /// A hook that records nothing is cheap, and not what is meant.
 fn assert_recorded(listener: &mut Listener) {
-    let greeting = listener.receive().pop().expect("the program has sent its region");
-    let region = Region::open(greeting.region).unwrap();
+    let Some(Message::Hello { region, .. }) = listener.receive().pop() else {
+        panic!("the program has not sent its region");
+    };
+    let region = Region::open(region).unwrap();
     let profile = region.read(End::Exited(0)).unwrap().profile;
     assert_eq!(profile.completeness.successes, profile.completeness.attempts);
     assert_eq!(profile.completeness.truncated_stacks, 0);

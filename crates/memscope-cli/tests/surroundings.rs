@@ -1,13 +1,13 @@
 //! What happens around a program's own main: allocations before and after it, in signal handlers, on threads that end,
-//! and processes that it makes, which run untouched.
+//! and in children that go on in the same program.
 //!
 //! Deliberately absent: totals of whole programs, which valgrind is the witness of.
 
 mod support;
 
 use std::path::PathBuf;
+use support::compile;
 use support::profile::record;
-use support::{compile, memscope};
 use testprograms::c_program;
 
 /// Compiles a program in a folder that lasts as long as the test.
@@ -121,76 +121,21 @@ fn a_child_of_fork_changes_no_number_of_its_parent() {
     "#;
     let (profile, _) = record(&program(&folder, "forks", source), &[]);
     profile.assert_complete();
+    // Each child is a process of its own, with what it did itself.
+    let children = &profile.0["processes"].as_array().unwrap()[1..];
+    for child in children {
+        assert_eq!(
+            (&child["allocations"], &child["parent"]),
+            (&children[0]["allocations"], &0.into())
+        );
+        assert_eq!(child["attempts"], child["successes"], "{child}");
+    }
+    assert_eq!(children.len(), 3);
     assert_eq!(profile.counts("allocate", "forks.c"), [100, 100_000, 100, 100_000]);
     assert_eq!(profile.counts("child", "forks.c"), [0; 4]);
     assert_eq!(profile.counts("in_thread", "forks.c"), [0; 4]);
     assert_eq!(profile.0["threads"].as_array().unwrap().len(), 1);
-    assert_eq!(profile.number("run", "unfollowed_children"), 3);
-}
-
-#[test]
-fn the_report_says_how_many_children_were_not_followed() {
-    let folder = tempfile::tempdir().unwrap();
-    let source = r#"
-        #include <stdlib.h>
-        #include <sys/wait.h>
-        #include <unistd.h>
-        int main(void) {
-            free(malloc(1));
-            if (fork() == 0) { free(malloc(1)); _exit(0); }
-            wait(NULL);
-            return 0;
-        }
-    "#;
-    let program = program(&folder, "one", source);
-    let outcome = support::Outcome::of(memscope().args(["run", "--"]).arg(program));
-    assert!(outcome.stderr.contains("1 child process, not followed"), "{outcome:?}");
-}
-
-/// In every way to run another program: it finds nothing of ours in its environment or its memory.
-#[test]
-fn programs_that_the_program_runs_are_untouched() {
-    let folder = tempfile::tempdir().unwrap();
-    let source = r#"
-        #define _GNU_SOURCE
-        #include <spawn.h>
-        #include <stdio.h>
-        #include <stdlib.h>
-        #include <string.h>
-        #include <sys/wait.h>
-        #include <unistd.h>
-        extern char **environ;
-        static char *command[] = {"sh", "-c",
-            "env | grep -E '^(LD_PRELOAD|MEMSCOPE_)'; grep memscope /proc/self/maps; echo \"$THEIRS\"", NULL};
-        __attribute__((noinline)) static void *allocate(void) {
-            void *block = malloc(100);
-            memset(block, 1, 100);
-            return block;
-        }
-        int main(void) {
-            int status;
-            pid_t pid;
-            for (char **entry = environ; *entry; entry++)
-                if (!strncmp(*entry, "LD_PRELOAD", 10) || !strncmp(*entry, "MEMSCOPE_", 9)) return 2;
-            setenv("THEIRS", "as it should be", 1);
-            void *block = allocate();
-            if (fork() == 0) execvp("sh", command);
-            wait(&status);
-            if (vfork() == 0) { execvp("sh", command); _exit(1); }
-            wait(&status);
-            if (posix_spawnp(&pid, "sh", NULL, NULL, command, environ)) return 3;
-            wait(&status);
-            status = system(command[2]);
-            free(block);
-            free(allocate());
-            return status;
-        }
-    "#;
-    let (profile, outcome) = record(&program(&folder, "runs", source), &[]);
-    assert_eq!(outcome.stdout, "as it should be\n".repeat(4));
-    assert_eq!(outcome.stderr, "");
-    profile.assert_complete();
-    assert_eq!(profile.counts("allocate", "runs.c"), [2, 200, 2, 200]);
+    assert_eq!(profile.number("run", "unfollowed_children"), 0);
 }
 
 /// A daemon's habit. What is mapped later is mapped without a descriptor.
