@@ -54,7 +54,10 @@ struct Node {
     parent: Option<usize>,
     /// Readable when it has ended.
     end: Option<OwnedFd>,
-    has_ended: bool,
+    /// It had ended before it could be got hold of.
+    is_gone: bool,
+    /// It has ended and said all that it had to say.
+    is_parted: bool,
     watch: Option<Watch>,
     /// How many images said hello.
     images: usize,
@@ -69,7 +72,8 @@ impl Node {
             said,
             parent,
             end: None,
-            has_ended: false,
+            is_gone: false,
+            is_parted: false,
             watch: None,
             images: 0,
             unfollowed: PathBuf::new(),
@@ -81,7 +85,7 @@ impl Node {
         let Some(pid) = self.pid else { return };
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(end) => self.end = Some(end),
-            Err(Errno::SRCH) => self.has_ended = true,
+            Err(Errno::SRCH) => self.is_gone = true,
             // The kernel has no such thing; its folder tells.
             Err(_) => {}
         }
@@ -99,6 +103,10 @@ impl Node {
             }
             (None, None) => true,
         }
+    }
+
+    fn runs(&self) -> bool {
+        self.watch.is_some() && !self.is_gone
     }
 
     fn seen(&self, end: End) -> Seen {
@@ -177,7 +185,7 @@ impl Processes {
 
     /// The process that has this id now.
     fn living(&self, pid: Pid) -> Option<usize> {
-        self.all.iter().rposition(|node| node.pid == Some(pid) && !node.has_ended)
+        self.all.iter().rposition(|node| node.pid == Some(pid) && !node.is_parted)
     }
 
     /// The process that last called itself so.
@@ -187,7 +195,7 @@ impl Processes {
 
     /// What to wait on for [`Processes::over`] to have something to do.
     pub(crate) fn ends(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let living = self.all.iter().filter(|node| !node.has_ended);
+        let living = self.all.iter().filter(|node| !node.is_parted);
         living
             .filter_map(|node| node.end.as_ref())
             .map(|end| PollFd::from_borrowed_fd(end.as_fd(), PollFlags::IN))
@@ -204,16 +212,21 @@ impl Processes {
     pub(crate) fn over(&self) -> Vec<usize> {
         let children = self.all.iter().enumerate().skip(1);
         children
-            .filter(|(_, node)| node.watch.is_some() && (node.has_ended || node.is_over()))
+            .filter(|(_, node)| node.watch.is_some() && (node.is_gone || node.is_over()))
             .map(|(place, _)| place)
             .collect()
+    }
+
+    /// Whether [`Processes::over`] has something that nobody waits on.
+    pub(crate) fn any_is_gone(&self) -> bool {
+        self.all.iter().any(|node| node.is_gone && node.watch.is_some())
     }
 
     /// Parts with children that have ended and said all that they had to say.
     pub(crate) fn part(&mut self, over: &[usize]) {
         for &place in over {
             let node = &mut self.all[place];
-            node.has_ended = true;
+            node.is_parted = true;
             node.end = None;
             if let Some(watch) = node.watch.take() {
                 self.keeper.take(place, watch.finish(), node.seen(End::Unknown));
@@ -242,7 +255,7 @@ impl Processes {
 
     /// Whether a child that is followed still runs.
     pub(crate) fn any_child_runs(&self) -> bool {
-        self.all.iter().skip(1).any(|node| node.watch.is_some())
+        self.all.iter().skip(1).any(Node::runs)
     }
 
     /// The run is over; `end` is that of the program.

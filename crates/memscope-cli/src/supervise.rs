@@ -192,7 +192,7 @@ impl Supervisor {
         if ready.listener {
             self.receive();
         }
-        if ready.others {
+        if ready.others || self.processes.any_is_gone() {
             self.part();
         }
         self.processes.tick();
