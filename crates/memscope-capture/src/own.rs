@@ -37,7 +37,9 @@ pub fn start() {
     if !PROCESS.claim_start() {
         return;
     }
-    if is_off() || make_region().is_none() {
+    // A child of fork is counted by its parent's region, and not recorded.
+    let is_child = PROCESS.leave_parent() != 0;
+    if is_child || is_off() || make_region().is_none() {
         PROCESS.give_up();
     }
 }
@@ -99,8 +101,13 @@ fn start_in(fd: i32) -> Option<()> {
     });
     let mut path = [0u8; 4096];
     let path_length = sys::read_link(c"/proc/self/exe", &mut path).unwrap_or(0);
-    let options =
-        Start { fd, granule_shift: 5, command: &command[..length], exe: &path[..path_length] };
+    let options = Start {
+        fd,
+        granule_shift: 5,
+        command: &command[..length],
+        exe: &path[..path_length],
+        ..Start::default()
+    };
     let started = PROCESS.start(&options);
     // SAFETY: nothing refers to the buffer any more.
     unsafe { sys::unmap(buffer, bytes) };
