@@ -180,7 +180,7 @@ fn forks_while_other_threads_allocate() {
             pthread_t threads[3];
             int status, good = 0;
             for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, work, NULL);
-            for (int i = 0; i < 40; i++) {
+            for (int i = 0; i < 8; i++) {
                 pid_t child = fork();
                 if (child == 0) {
                     for (int j = 0; j < 1000; j++) by_child();
@@ -190,13 +190,13 @@ fn forks_while_other_threads_allocate() {
             }
             over = 1;
             for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
-            return good != 40;
+            return good != 8;
         }
     "#;
     let family = Family::of(&[], &[program(folder.path(), "busy", source)]);
     assert_eq!(family.outcome.code(), 0, "{:?}", family.outcome);
     family.program.assert_complete();
-    assert_eq!(family.children.len(), 40);
+    assert_eq!(family.children.len(), 8);
     for (name, child) in &family.children {
         child.assert_complete();
         assert_eq!(child.counts("by_child", "busy.c"), [1000, 50_000, 1000, 50_000], "{name}");
