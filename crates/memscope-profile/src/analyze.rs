@@ -10,6 +10,7 @@
 //! Deliberately absent: wording and layout, which belong to the reports.
 
 mod class;
+mod compare;
 mod merge;
 mod rank;
 mod stack;
@@ -18,6 +19,7 @@ mod stack;
 mod tests;
 
 pub use class::{Class, Classifier};
+pub use compare::{Change, Comparison, Difference, Spread, compare};
 pub use merge::Analysis;
 pub use rank::{Line, Metric, Ranking};
 pub use stack::{FrameView, StackFrames};

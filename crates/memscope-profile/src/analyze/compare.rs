@@ -1,0 +1,276 @@
+//! What changed between runs: lines of one are found again in the other by their functions and source lines.
+//!
+//! Addresses differ between two builds, so they are not looked at. A line is first looked for with its functions, files
+//! and line numbers; what is left over on both sides (the code around it was edited) is looked for by its functions alone.
+//!
+//! Invariants: every line of every run is in exactly one difference; the differences' sums are the runs' sums over sites.
+//! Deliberately absent: whether a change matters, which whoever asks decides.
+
+use super::{Analysis, Class, Metric};
+use std::collections::HashMap;
+
+/// A figure of several runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// The smallest.
+    pub min: u64,
+    /// The mean, rounded down.
+    pub mean: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl Spread {
+    fn of(values: &[u64]) -> Self {
+        let sum: u128 = values.iter().map(|&value| u128::from(value)).sum();
+        Self {
+            min: values.iter().copied().min().unwrap_or(0),
+            mean: (sum / values.len().max(1) as u128) as u64,
+            max: values.iter().copied().max().unwrap_or(0),
+        }
+    }
+}
+
+/// How a line changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It had none before.
+    New,
+    /// It has none any more.
+    Gone,
+    /// It has more.
+    Grown,
+    /// It has less.
+    Shrunk,
+    /// It has as much.
+    Same,
+}
+
+/// A line before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// A run in which the line is: its place among those before, followed by those after.
+    pub run: usize,
+    /// The place of the line's largest site in that run.
+    pub site: u32,
+    /// How much it had before, by run.
+    pub before: Spread,
+    /// How much it has after.
+    pub after: Spread,
+}
+
+impl Difference {
+    /// The mean after less the mean before.
+    pub fn change(&self) -> i64 {
+        self.after.mean.wrapping_sub(self.before.mean).cast_signed()
+    }
+
+    /// In which way it changed.
+    pub fn kind(&self) -> Change {
+        match (self.before.max, self.after.max) {
+            (0, 1..) => Change::New,
+            (1.., 0) => Change::Gone,
+            _ if self.change() > 0 => Change::Grown,
+            _ if self.change() < 0 => Change::Shrunk,
+            _ => Change::Same,
+        }
+    }
+
+    /// Whether the runs before and after overlap, so that the change may be chance. Never true of single runs that differ.
+    pub fn is_within_spread(&self) -> bool {
+        self.before.min <= self.after.max && self.after.min <= self.before.max
+    }
+}
+
+/// Runs before and after, by one metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// By what they are compared.
+    pub metric: Metric,
+    /// The whole process's figure before.
+    pub before: Spread,
+    /// The whole process's figure after.
+    pub after: Spread,
+    /// Lines that have some of it in any run, the largest change first.
+    pub differences: Vec<Difference>,
+}
+
+/// By what a line is found again: function, file name and line of each of its own frames, and its operation.
+type Face<'p> = Vec<(&'p str, &'p str, u32)>;
+
+struct Line<'p> {
+    run: usize,
+    site: u32,
+    largest: u64,
+    values: Vec<u64>,
+    face: Face<'p>,
+}
+
+/// Compares runs by a metric. Costs about as much as reading their lines' stacks once.
+pub fn compare(before: &[&Analysis<'_>], after: &[&Analysis<'_>], metric: Metric) -> Comparison {
+    let runs = before.len() + after.len();
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut known: HashMap<Face<'_>, usize> = HashMap::new();
+    for (run, analysis) in before.iter().chain(after).enumerate() {
+        for line in analysis.rank(metric, usize::MAX).lines {
+            let site = line.sites[0];
+            let face = face(analysis, site);
+            let place = *known.entry(face.clone()).or_insert(lines.len());
+            if place == lines.len() {
+                lines.push(Line { run, site, largest: 0, values: vec![0; runs], face });
+            }
+            let known = &mut lines[place];
+            known.values[run] = known.values[run].saturating_add(line.value);
+            if line.value > known.largest {
+                (known.run, known.site, known.largest) = (run, site, line.value);
+            }
+        }
+    }
+    let lines = join_edited(lines, before.len());
+    let spreads = |values: &[u64]| {
+        let (before, after) = values.split_at(before.len());
+        (Spread::of(before), Spread::of(after))
+    };
+    let mut differences: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let (before, after) = spreads(&line.values);
+            Difference { run: line.run, site: line.site, before, after }
+        })
+        .collect();
+    differences.sort_by_key(|it| (std::cmp::Reverse(it.change().unsigned_abs()), it.run, it.site));
+    let totals: Vec<u64> = before.iter().chain(after).map(|it| total(it, metric)).collect();
+    let (before, after) = spreads(&totals);
+    Comparison { metric, before, after, differences }
+}
+
+fn total(analysis: &Analysis<'_>, metric: Metric) -> u64 {
+    let totals = &analysis.profile().totals;
+    match metric {
+        Metric::Peak => totals.peak_bytes,
+        Metric::LiveAtEnd => totals.live_bytes,
+        Metric::Allocations => totals.allocations,
+        Metric::AllocatedBytes => totals.allocated_bytes,
+        Metric::Temporary => totals.temporary,
+    }
+}
+
+fn face<'p>(analysis: &Analysis<'p>, site: u32) -> Face<'p> {
+    let profile = analysis.profile();
+    let stack = profile.sites.get(site as usize).map_or(0, |site| site.stack);
+    let mut own = Vec::new();
+    let mut others = Vec::new();
+    let mut operation = None;
+    for view in profile.stack_frames(stack) {
+        let file = view.file().rsplit('/').next().unwrap_or_default();
+        match analysis.class(&view) {
+            Class::User => own.push((view.function(), file, view.line())),
+            Class::Std if own.is_empty() => operation = Some((view.function(), "", 0)),
+            _ => {}
+        }
+        if analysis.class(&view) != Class::Allocator {
+            others.push((view.function(), file, view.line()));
+        }
+    }
+    if own.is_empty() {
+        return others;
+    }
+    own.extend(operation);
+    own
+}
+
+/// Joins each line that only runs before have with one that only runs after have, if their functions agree and there is
+/// one of each.
+fn join_edited(mut lines: Vec<Line<'_>>, runs_before: usize) -> Vec<Line<'_>> {
+    let mut by_functions: HashMap<Vec<&str>, (Vec<usize>, Vec<usize>)> = HashMap::new();
+    for (place, line) in lines.iter().enumerate() {
+        let functions = line.face.iter().map(|frame| frame.0).collect();
+        let (before, after) = line.values.split_at(runs_before);
+        match (before.iter().any(|it| *it > 0), after.iter().any(|it| *it > 0)) {
+            (true, false) => by_functions.entry(functions).or_default().0.push(place),
+            (false, true) => by_functions.entry(functions).or_default().1.push(place),
+            _ => {}
+        }
+    }
+    let mut gone = vec![false; lines.len()];
+    for (before, after) in by_functions.into_values() {
+        if let ([before], [after]) = (&before[..], &after[..]) {
+            let values = lines[*before].values[..runs_before].to_vec();
+            lines[*after].values[..runs_before].copy_from_slice(&values);
+            gone[*before] = true;
+        }
+    }
+    let mut gone = gone.into_iter();
+    lines.retain(|_| !gone.next().unwrap_or(false));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, Counts, Frame, Profile, Site, StackNode};
+
+    /// A profile of sites: function, line and bytes at the peak; `base` is where it was loaded.
+    fn profile(base: u64, sites: &[(&str, u32, u64)]) -> Profile {
+        let mut profile = Profile { strings: vec![String::new()], ..Profile::default() };
+        for (n, (function, line, peak_bytes)) in sites.iter().enumerate() {
+            profile.strings.push((*function).to_owned());
+            profile.frames.push(Frame { function: n as u32 + 1, line: *line, ..Frame::default() });
+            profile.addresses.push(Address {
+                address: base + n as u64,
+                frames_start: n as u32,
+                frames_len: 1,
+                ..Address::default()
+            });
+            profile.stacks.push(StackNode { parent: 0, address: n as u32 });
+            let counts = Counts { peak_bytes: *peak_bytes, peak_blocks: 1, ..Counts::default() };
+            profile.sites.push(Site { stack: n as u32 + 1, kind: 1, counts, ..Site::default() });
+            profile.totals.peak_bytes += peak_bytes;
+        }
+        profile
+    }
+
+    fn changes(before: &[Profile], after: &[Profile]) -> Vec<(String, Change, i64)> {
+        let before: Vec<_> = before.iter().map(Analysis::new).collect();
+        let after: Vec<_> = after.iter().map(Analysis::new).collect();
+        let (before, after): (Vec<_>, Vec<_>) = (before.iter().collect(), after.iter().collect());
+        let comparison = compare(&before, &after, Metric::Peak);
+        let name = |it: &Difference| {
+            let analysis = before.iter().chain(&after).nth(it.run).expect("a run");
+            let stack = analysis.profile().sites[it.site as usize].stack;
+            analysis.profile().stack_frames(stack).next().expect("a frame").function().to_owned()
+        };
+        comparison.differences.iter().map(|it| (name(it), it.kind(), it.change())).collect()
+    }
+
+    #[test]
+    fn lines_are_found_again_at_other_addresses_and_on_edited_lines() {
+        let before = profile(0x1000, &[("a", 1, 100), ("b", 2, 50), ("c", 3, 7), ("d", 9, 5)]);
+        let after = profile(0x9999, &[("d", 8, 6), ("e", 5, 30), ("b", 2, 50), ("a", 1, 160)]);
+        let expected = [
+            ("a", Change::Grown, 60),
+            ("e", Change::New, 30),
+            ("c", Change::Gone, -7),
+            ("d", Change::Grown, 1),
+            ("b", Change::Same, 0),
+        ];
+        let expected = expected.map(|(name, change, by)| (name.to_owned(), change, by));
+        assert_eq!(changes(&[before], &[after]), expected);
+    }
+
+    #[test]
+    fn several_runs_have_a_spread() {
+        let runs = [10, 20, 30].map(|bytes| profile(0, &[("a", 1, bytes)]));
+        let before: Vec<_> = runs[..2].iter().map(Analysis::new).collect();
+        let after: Vec<_> = runs[1..].iter().map(Analysis::new).collect();
+        let comparison = compare(
+            &before.iter().collect::<Vec<_>>(),
+            &after.iter().collect::<Vec<_>>(),
+            Metric::Peak,
+        );
+        assert_eq!(comparison.before, Spread { min: 10, mean: 15, max: 20 });
+        let [only] = comparison.differences[..] else { panic!("{comparison:?}") };
+        assert_eq!((only.change(), only.kind()), (10, Change::Grown));
+        assert!(only.is_within_spread());
+    }
+}
