@@ -1,0 +1,342 @@
+//! Two sets of runs side by side: for a terminal, as Markdown for a pull request, as a page, as JSON, as collapsed stacks
+//! with two values for differential flame graphs.
+//!
+//! Every form shows the same: the totals by each metric, then the sites that changed most by one. Of several runs the mean
+//! is shown and from where to where they reach; a change within that reach says so.
+//!
+//! Deliberately absent: a verdict. What change is too much, whoever asks says.
+
+use crate::text::page::elide_middle;
+use crate::text::stack::{Row, rows};
+use crate::text::{head, paths, units};
+use memscope_profile::analyze::{
+    Analysis, Change, Comparison, Difference, Metric, Spread, compare,
+};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// What is compared, and how much of it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'a> {
+    /// Runs of before.
+    pub before: &'a [&'a Analysis<'a>],
+    /// Runs of after.
+    pub after: &'a [&'a Analysis<'a>],
+    /// By what sites are compared.
+    pub metric: Metric,
+    /// How many sites to show.
+    pub top: usize,
+    /// The folder that source paths are shown relative to. Empty: none.
+    pub base: &'a str,
+}
+
+/// The metrics in the words of tables.
+fn label(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Peak => "Peak",
+        Metric::LiveAtEnd => "Live at end",
+        Metric::Allocations => "Allocations",
+        Metric::AllocatedBytes => "Allocated bytes",
+        Metric::Temporary => "Temporary",
+    }
+}
+
+fn amount(metric: Metric, value: u64) -> String {
+    if metric.is_bytes() { units::bytes(value) } else { units::count(value) }
+}
+
+fn spread(metric: Metric, spread: Spread) -> String {
+    let mean = amount(metric, spread.mean);
+    if spread.min == spread.max {
+        return mean;
+    }
+    format!("{mean} ({} to {})", amount(metric, spread.min), amount(metric, spread.max))
+}
+
+/// `+1.20 MiB`, `−3`, `0`.
+fn change(metric: Metric, change: i64) -> String {
+    let sign = match change {
+        0 => "",
+        1.. => "+",
+        _ => "−",
+    };
+    format!("{sign}{}", amount(metric, change.unsigned_abs()))
+}
+
+/// The change as a part of before: `+5.2 %`.
+fn percent(before: Spread, after: Spread) -> String {
+    if before.mean == 0 || before.mean == after.mean {
+        return String::new();
+    }
+    let percent = (after.mean as f64 / before.mean as f64 - 1.0) * 100.0;
+    format!("{percent:+.1} %").replace('-', "−")
+}
+
+fn kind(difference: &Difference) -> &'static str {
+    match difference.kind() {
+        Change::New => "new",
+        Change::Gone => "gone",
+        _ if difference.is_within_spread() => "within the spread",
+        Change::Grown => "grown",
+        Change::Shrunk => "shrunk",
+        Change::Same => "same",
+    }
+}
+
+/// A table: its head, then its rows.
+type Table = (Vec<&'static str>, Vec<Vec<String>>);
+
+impl Runs<'_> {
+    fn comparison(&self, metric: Metric) -> Comparison {
+        compare(self.before, self.after, metric)
+    }
+
+    fn totals(&self) -> Table {
+        let rows = Metric::ALL.map(|metric| {
+            let Comparison { before, after, .. } = self.comparison(metric);
+            let by = after.mean.wrapping_sub(before.mean).cast_signed();
+            vec![
+                label(metric).to_owned(),
+                spread(metric, before),
+                spread(metric, after),
+                change(metric, by),
+                percent(before, after),
+            ]
+        });
+        (vec!["", "Before", "After", "Change", ""], rows.into())
+    }
+
+    fn sites(&self, comparison: &Comparison) -> Table {
+        let metric = self.metric;
+        let changed = comparison.differences.iter().filter(|it| it.kind() != Change::Same);
+        let rows = changed.take(self.top).map(|it| {
+            vec![
+                change(metric, it.change()),
+                spread(metric, it.before),
+                spread(metric, it.after),
+                kind(it).to_owned(),
+                self.name(it),
+            ]
+        });
+        (vec!["Change", "Before", "After", "", "Site"], rows.collect())
+    }
+
+    /// The function nearest to the allocation, what it called, and where.
+    fn name(&self, difference: &Difference) -> String {
+        let Some(analysis) = self.before.iter().chain(self.after).nth(difference.run) else {
+            return String::new();
+        };
+        let profile = analysis.profile();
+        let Some(site) = profile.sites.get(difference.site as usize) else { return String::new() };
+        let rows = rows(analysis, site, 1, &paths::roots(self.base, &profile.run.exe));
+        let Some(Row::Function(function)) = rows.first() else { return "no stack".to_owned() };
+        let via = match rows.get(1) {
+            Some(Row::Via(operation)) => format!(" via {operation}"),
+            _ => String::new(),
+        };
+        format!("{}{via} {}", function.name, function.place).trim_end().to_owned()
+    }
+
+    fn command(&self) -> String {
+        let command = self.after.first().map(|it| head::command(&it.profile().run));
+        elide_middle(&command.unwrap_or_default(), 160)
+    }
+
+    fn counts(&self) -> String {
+        let runs = |runs: &[&Analysis<'_>]| units::counted(runs.len() as u64, "run");
+        format!("{} before, {} after", runs(self.before), runs(self.after))
+    }
+
+    fn heading(&self) -> String {
+        format!("{}: {}", self.command(), self.counts())
+    }
+
+    fn caption(&self, comparison: &Comparison) -> String {
+        let count = |wanted| comparison.differences.iter().filter(|it| it.kind() == wanted).count();
+        format!(
+            "Sites by {}: {} grown, {} shrunk, {} new, {} gone, {} the same",
+            label(self.metric).to_lowercase(),
+            count(Change::Grown),
+            count(Change::Shrunk),
+            count(Change::New),
+            count(Change::Gone),
+            count(Change::Same)
+        )
+    }
+
+    /// Runs that did not record everything, in words.
+    fn incomplete(&self) -> Vec<String> {
+        let runs = self
+            .before
+            .iter()
+            .map(|it| ("before", it))
+            .chain(self.after.iter().map(|it| ("after", it)));
+        runs.filter(|(_, it)| {
+            it.profile().completeness.attempts != it.profile().completeness.successes
+        })
+        .map(|(side, it)| {
+            let run = it.profile();
+            let verdict = head::verdict(&run.completeness, run.run.mode);
+            let verdict: String = verdict.iter().map(|span| span.text()).collect();
+            format!("A run of {side}: {verdict}")
+        })
+        .collect()
+    }
+}
+
+/// Writes tables for a terminal.
+pub fn text(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let comparison = runs.comparison(runs.metric);
+    writeln!(out, "{}", runs.heading())?;
+    for line in runs.incomplete() {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)?;
+    columns(&runs.totals(), out)?;
+    writeln!(out, "\n{}", runs.caption(&comparison))?;
+    columns(&runs.sites(&comparison), out)
+}
+
+/// Columns of text; the last is not padded, all but the first and the last are aligned to the right.
+fn columns((head, rows): &Table, out: &mut dyn Write) -> io::Result<()> {
+    let head: Vec<String> = head.iter().map(|it| (*it).to_owned()).collect();
+    let rows: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    for row in &rows {
+        for (n, cell) in row.iter().enumerate() {
+            let width = rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
+            let pad = " ".repeat(width - cell.chars().count());
+            match n {
+                0 => write!(out, "  {cell}{pad}")?,
+                _ if n + 1 == row.len() => write!(out, "  {cell}")?,
+                _ => write!(out, "  {pad}{cell}")?,
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Writes a summary as Markdown, ready for a pull request.
+pub fn markdown(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let comparison = runs.comparison(runs.metric);
+    let code = |text: &str| format!("`{}`", text.replace('`', "'").replace('|', "\\|"));
+    writeln!(out, "### Memory: {}\n\n{}.\n", code(&runs.command()), runs.counts())?;
+    for line in runs.incomplete() {
+        writeln!(out, "{line}\n")?;
+    }
+    let code_in_last = |(head, mut rows): Table| {
+        rows.iter_mut().filter_map(|row| row.last_mut()).for_each(|last| *last = code(last));
+        (head, rows)
+    };
+    markdown_table(&runs.totals(), out)?;
+    writeln!(out, "\n{}\n", runs.caption(&comparison))?;
+    markdown_table(&code_in_last(runs.sites(&comparison)), out)
+}
+
+fn markdown_table((head, rows): &Table, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "| {} |", head.join(" | "))?;
+    writeln!(out, "|{} :--- |", " ---: |".repeat(head.len() - 1))?;
+    rows.iter().try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
+}
+
+/// Writes a page for a browser, without a script.
+pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let comparison = runs.comparison(runs.metric);
+    let escaped = |text: &str| crate::html::Escaped(text).to_string();
+    writeln!(
+        out,
+        r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>memscope diff</title>
+<style>{}</style></head><body><h1>{}</h1>"#,
+        crate::html::STYLE,
+        escaped(&runs.heading())
+    )?;
+    for line in runs.incomplete() {
+        writeln!(out, "<p class=\"warning\">{}</p>", escaped(&line))?;
+    }
+    let sections = [
+        ("Totals".to_owned(), runs.totals()),
+        (runs.caption(&comparison), runs.sites(&comparison)),
+    ];
+    for (caption, (head, rows)) in sections {
+        writeln!(out, "<h2>{}</h2><div class=\"table\"><table><thead><tr>", escaped(&caption))?;
+        for cell in head {
+            write!(out, "<th scope=\"col\">{cell}</th>")?;
+        }
+        writeln!(out, "</tr></thead><tbody>")?;
+        for row in rows {
+            let cells: String =
+                row.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+            writeln!(out, "<tr>{cells}</tr>")?;
+        }
+        writeln!(out, "</tbody></table></div>")?;
+    }
+    writeln!(out, "</body></html>")
+}
+
+/// Writes everything as JSON: totals by metric, and every site that has some of the metric on either side.
+pub fn json(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let figures = |it: Spread| serde_json::json!({"min": it.min, "mean": it.mean, "max": it.max});
+    let key = |metric| match metric {
+        Metric::Peak => "peak_bytes",
+        Metric::LiveAtEnd => "live_bytes",
+        Metric::Allocations => "allocations",
+        Metric::AllocatedBytes => "allocated_bytes",
+        Metric::Temporary => "temporary",
+    };
+    let totals: BTreeMap<_, _> = Metric::ALL
+        .map(|metric| {
+            let Comparison { before, after, .. } = runs.comparison(metric);
+            (key(metric), serde_json::json!({"before": figures(before), "after": figures(after)}))
+        })
+        .into();
+    let comparison = runs.comparison(runs.metric);
+    let sites: Vec<_> = comparison
+        .differences
+        .iter()
+        .map(|it| {
+            serde_json::json!({
+                "site": runs.name(it),
+                "how": kind(it),
+                "change": it.change(),
+                "before": figures(it.before),
+                "after": figures(it.after),
+            })
+        })
+        .collect();
+    let document = serde_json::json!({
+        "format": "memscope-diff",
+        "version": 1,
+        "runs": {"before": runs.before.len(), "after": runs.after.len()},
+        "metric": key(runs.metric),
+        "totals": totals,
+        "sites": sites,
+    });
+    serde_json::to_writer(&mut *out, &document)?;
+    writeln!(out)
+}
+
+/// Writes collapsed stacks with two values each, before and after, as differential flame graphs take them. Of several
+/// runs, the values are means.
+pub fn folded(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut stacks: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for (side, analyses) in [runs.before, runs.after].into_iter().enumerate() {
+        for analysis in analyses {
+            let mut text = Vec::new();
+            crate::folded::write(analysis.profile(), runs.metric, &mut text)?;
+            for line in String::from_utf8_lossy(&text).lines() {
+                if let Some((stack, value)) = line.rsplit_once(' ') {
+                    let value: u64 = value.parse().unwrap_or(0);
+                    let sums = stacks.entry(stack.to_owned()).or_default();
+                    sums[side] = sums[side].saturating_add(value);
+                }
+            }
+        }
+    }
+    let counts = [runs.before.len().max(1) as u64, runs.after.len().max(1) as u64];
+    for (stack, [before, after]) in stacks {
+        writeln!(out, "{stack} {} {}", before / counts[0], after / counts[1])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Runs side by side, in each form.
+
+mod profiles;
+
+use memscope_profile::Profile;
+use memscope_profile::analyze::{Analysis, Metric};
+use memscope_report::diff::{Runs, folded, html, json, markdown, text};
+use std::io;
+
+/// The order service after its largest site was halved and its temporary allocations were avoided.
+fn improved() -> Profile {
+    let mut profile = profiles::order_service();
+    let largest = &mut profile.sites[0].counts;
+    profile.totals.peak_bytes -= largest.peak_bytes / 2;
+    largest.peak_bytes -= largest.peak_bytes / 2;
+    profile.totals.allocations -= profile.sites[3].counts.allocations;
+    profile.totals.temporary -= profile.sites[3].counts.temporary;
+    profile.sites[3].counts = Default::default();
+    // Loaded elsewhere.
+    profile.addresses.iter_mut().for_each(|address| address.address += 0x1000);
+    profile
+}
+
+fn written(write: fn(&Runs<'_>, &mut dyn io::Write) -> io::Result<()>) -> String {
+    let (before, after) = (profiles::order_service(), improved());
+    let (before, after) = (Analysis::new(&before), Analysis::new(&after));
+    let runs =
+        Runs { before: &[&before], after: &[&after], metric: Metric::Peak, top: 5, base: "" };
+    let mut out = Vec::new();
+    write(&runs, &mut out).expect("a Vec takes everything");
+    String::from_utf8(out).expect("text")
+}
+
+#[test]
+fn for_a_terminal() {
+    insta::assert_snapshot!(written(text));
+}
+
+#[test]
+fn as_markdown() {
+    insta::assert_snapshot!(written(markdown));
+}
+
+#[test]
+fn as_a_page_json_and_stacks() {
+    assert!(written(html).contains("<td>−3.10 MiB</td>"));
+    let json: serde_json::Value = serde_json::from_str(&written(json)).expect("JSON");
+    assert_eq!(json["totals"]["temporary"]["after"]["mean"], 13_501 - 4_500);
+    assert_eq!(json["sites"][0]["change"], -3_250_585);
+    let folded = written(folded);
+    let sum = |from_the_end: usize| -> u64 {
+        folded
+            .lines()
+            .map(|line| {
+                line.rsplit(' ')
+                    .nth(from_the_end)
+                    .and_then(|it| it.parse::<u64>().ok())
+                    .expect("a number")
+            })
+            .sum()
+    };
+    assert_eq!(sum(1), profiles::order_service().totals.peak_bytes);
+    assert_eq!(sum(1) - sum(0), 3_250_586 + 65 - 1);
+}
