@@ -57,17 +57,24 @@ fn values(profile: &Profile, metric: Metric) -> impl Iterator<Item = (u32, u64, 
     })
 }
 
-/// What to call a frame: its function, or where its code lies.
+/// What to call a frame, without what would end it.
 fn name<'p>(view: &FrameView<'p>) -> Cow<'p, str> {
-    let function = view.function().trim();
-    if !function.is_empty() {
-        return plain(function);
+    match view.function().trim() {
+        "" => Cow::Owned(plain(&whole_name(view)).into_owned()),
+        function => plain(function),
     }
-    let Some(module) = view.module() else {
-        return Cow::Owned(format!("{:#x}", view.address().address));
-    };
-    let file = module.path.rsplit('/').next().unwrap_or_default();
-    Cow::Owned(format!("{}+{:#x}", plain(file), view.file_address()))
+}
+
+/// What to call a frame: its function, or where its code lies.
+pub(crate) fn whole_name(view: &FrameView<'_>) -> String {
+    match (view.function().trim(), view.module()) {
+        ("", None) => format!("{:#x}", view.address().address),
+        ("", Some(module)) => {
+            let file = module.path.rsplit('/').next().unwrap_or_default();
+            format!("{file}+{:#x}", view.file_address())
+        }
+        (function, _) => function.to_owned(),
+    }
 }
 
 /// The text without what would end a frame or a line.

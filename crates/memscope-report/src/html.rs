@@ -33,7 +33,7 @@ use std::io::{self, Write};
 
 /// The page's script and style, as they were built from `web/`.
 const SCRIPT: &str = include_str!("../asset/page.js");
-const STYLE: &str = include_str!("../asset/page.css");
+pub(crate) const STYLE: &str = include_str!("../asset/page.css");
 
 /// Where the page's sources are.
 #[derive(Clone, Copy)]
@@ -106,7 +106,7 @@ pub fn write(profile: &Profile, sources: &Sources<'_>, out: &mut dyn Write) -> i
 }
 
 /// A text in which nothing is markup.
-struct Escaped<'t>(&'t str);
+pub(crate) struct Escaped<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

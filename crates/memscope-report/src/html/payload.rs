@@ -12,6 +12,7 @@ use super::Sources;
 use super::columns::Differences;
 use super::snippets::{self, Snippet};
 use super::spans::{Spans, spans};
+use crate::folded::whole_name;
 use crate::text::{head, names, paths};
 use memscope_profile::analyze::{Analysis, Class, FrameView};
 use memscope_profile::model::{MissCause, Mode, Module, Profile, Symbols, Thread};
@@ -247,10 +248,7 @@ impl<'a, 'p> Interner<'a, 'p> {
     }
 
     fn function(&mut self, view: &FrameView<'_>, class: u8) -> u32 {
-        let name = match view.function() {
-            "" => place(view),
-            name => name.to_owned(),
-        };
+        let name = whole_name(view);
         if let Some(&known) = self.known_functions.get(&name) {
             return known;
         }
@@ -273,17 +271,6 @@ impl<'a, 'p> Interner<'a, 'p> {
             self.files.name.push(path.to_owned());
             next
         })
-    }
-}
-
-/// Where the code of a frame without a name lies.
-fn place(view: &FrameView<'_>) -> String {
-    match view.module() {
-        Some(module) => {
-            let file = module.path.rsplit('/').next().unwrap_or_default();
-            format!("{file}+{:#x}", view.file_address())
-        }
-        None => format!("{:#x}", view.address().address),
     }
 }
 
