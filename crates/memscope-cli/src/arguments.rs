@@ -3,6 +3,8 @@
 //! Deliberately absent: what the options do. `--help` is the user's manual, so every text here is written for users.
 
 use crate::choice::Choice;
+use crate::format::Targets;
+use crate::limit::Limit;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use memscope_profile::analyze::Metric;
@@ -30,13 +32,17 @@ pub(crate) enum Task {
     /// Show a profile that was kept
     #[command(after_help = REPORT_HELP)]
     Report(Report),
+    /// Compare profiles: what grew, shrank, is new, is gone
+    #[command(after_help = DIFF_HELP)]
+    Diff(Diff),
 }
 
 const RUN_HELP: &str = "\
 Examples:
   memscope run -- ./server --port 8080          the report appears when the server ends
   memscope run -o server.memscope -- ./server   and the profile is kept, for `memscope report`
-  memscope run --quiet --folded - -- ./convert in.png /dev/null | inferno-flamegraph > heap.svg
+  memscope run --html server.html -- ./server   and one page for a browser
+  memscope run --quiet --flamegraph - -- ./convert in.png /dev/null > heap.svg
 
 The program's input, output, signals and exit code pass through untouched; memscope speaks on stderr.
 
@@ -51,14 +57,30 @@ Environment: COLUMNS, NO_COLOR and CLICOLOR_FORCE are honoured. A LD_PRELOAD of 
 const REPORT_HELP: &str = "\
 Examples:
   memscope report server.memscope
-  memscope report server.memscope --json profile.json
-  memscope report server.memscope --folded --metric live-at-end | inferno-flamegraph > leaks.svg
+  memscope report server.memscope --html server.html
+  memscope report server.memscope --pprof server.pb.gz && go tool pprof -top server.pb.gz
+  memscope report --list
+  memscope report server.memscope --flamegraph --metric live-at-end > leaks.svg
 
 FILE is a profile that `memscope run -o` wrote, or a region file.
 
 Exit code: 0, or 1 if the file cannot be read or an output cannot be written, or 2 if the command line is wrong.
 
 Environment: COLUMNS, NO_COLOR and CLICOLOR_FORCE are honoured.";
+
+const DIFF_HELP: &str = "\
+Examples:
+  memscope diff before.memscope after.memscope
+  memscope diff main.memscope branch.memscope --markdown summary.md --fail-if 'peak > +5%'
+  memscope diff a1.memscope b1.memscope --more-before a2.memscope --more-after b2.memscope
+  memscope diff before.memscope after.memscope --folded | inferno-flamegraph > diff.svg
+
+Sites are found again by their functions and source lines, so two builds can be compared.
+
+--fail-if takes METRIC > NUMBER (the figure after) or METRIC > +NUMBER (its growth; with % of before). Metrics are
+those of --metric; units B, KiB, MiB, GiB, KB, MB, GB.
+
+Exit code: 0; 1 if a file cannot be read or written; 2 if the command line is wrong; 3 if a limit is passed.";
 
 /// `memscope run`.
 #[derive(Debug, Args)]
@@ -67,17 +89,8 @@ pub(crate) struct Run {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Write the report as one page for a browser
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
-
-    /// Write the whole profile as JSON; `-` is stdout
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Write collapsed stacks, for flame graphs; `-` is stdout
-    #[arg(long, value_name = "FILE")]
-    pub(crate) folded: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) targets: Targets<false>,
 
     /// Which children to profile: `all`, `none`, or patterns of their programs' names, such as `cc1*,ld`
     ///
@@ -112,23 +125,66 @@ pub(crate) struct Run {
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     /// The profile
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "list")]
+    pub(crate) file: Option<PathBuf>,
 
-    /// Write the report as one page for a browser instead, to stdout or to a file
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub(crate) html: Option<PathBuf>,
+    /// List the formats, and what reads them
+    #[arg(long)]
+    pub(crate) list: bool,
 
-    /// Write the whole profile as JSON instead, to stdout or to a file
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Write collapsed stacks instead, to stdout or to a file
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
-    pub(crate) folded: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) targets: Targets<true>,
 
     #[command(flatten)]
     pub(crate) view: View,
+}
+
+/// `memscope diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The profile of before
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+
+    /// The profile of after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: PathBuf,
+
+    /// Another run of before, for the spread; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) more_before: Vec<PathBuf>,
+
+    /// Another run of after
+    #[arg(long, value_name = "FILE")]
+    pub(crate) more_after: Vec<PathBuf>,
+
+    /// How many sites to show
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) top: usize,
+
+    /// By what sites are compared
+    #[arg(long, default_value = "peak", value_parser = metric())]
+    pub(crate) metric: Metric,
+
+    /// Fail with exit code 3 if this is so, as in 'peak > +5%'; can be given several times
+    #[arg(long, value_name = "LIMIT", value_parser = Limit::parse)]
+    pub(crate) fail_if: Vec<Limit>,
+
+    /// Write a page for a browser instead, to stdout or to a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Write JSON instead, with all sites
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write collapsed stacks with two values instead, for differential flame graphs
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) folded: Option<PathBuf>,
+
+    /// Write a summary for a pull request instead
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub(crate) markdown: Option<PathBuf>,
 }
 
 /// What the outputs show.
@@ -138,42 +194,31 @@ pub(crate) struct View {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) top: usize,
 
-    /// What the collapsed stacks count
+    /// What the flame graph and the collapsed stacks count
     #[arg(long, default_value = "peak", value_parser = metric())]
     pub(crate) metric: Metric,
 }
 
 impl Run {
     /// Where a run writes to, each with its option.
-    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 4] {
-        [
-            ("--output", self.output.as_deref()),
-            ("--html", self.html.as_deref()),
-            ("--json", self.json.as_deref()),
-            ("--folded", self.folded.as_deref()),
-        ]
-    }
-}
-
-impl Report {
-    /// Where a report writes to, each with its option.
-    pub(crate) fn targets(&self) -> [(&'static str, Option<&Path>); 3] {
-        [
-            ("--html", self.html.as_deref()),
-            ("--json", self.json.as_deref()),
-            ("--folded", self.folded.as_deref()),
-        ]
+    pub(crate) fn targets(&self) -> Vec<(&'static str, Option<&Path>)> {
+        [("--output", self.output.as_deref())].into_iter().chain(self.targets.named()).collect()
     }
 }
 
 /// The metrics by the names that users give them.
-const METRICS: [(&str, Metric, &str); 5] = [
+pub(crate) const METRICS: [(&str, Metric, &str); 5] = [
     ("peak", Metric::Peak, "Bytes alive when the most bytes were alive"),
     ("live-at-end", Metric::LiveAtEnd, "Bytes still alive at the end"),
     ("allocations", Metric::Allocations, "Number of allocations"),
     ("allocated-bytes", Metric::AllocatedBytes, "Bytes requested over the whole run"),
     ("temporary", Metric::Temporary, "Blocks freed before the next allocation"),
 ];
+
+/// The name by which users know a metric.
+pub(crate) fn metric_name(metric: Metric) -> &'static str {
+    METRICS.iter().find(|(_, known, _)| *known == metric).map_or("", |(name, ..)| name)
+}
 
 fn metric() -> impl TypedValueParser<Value = Metric> {
     let values = METRICS.map(|(name, _, help)| PossibleValue::new(name).help(help));
@@ -218,7 +263,8 @@ mod tests {
                 panic!("not a report");
             };
             assert_eq!(report.view.metric, metric);
-            assert_eq!(report.folded, Some(PathBuf::from("-")));
+            let targets: Vec<_> = report.targets.named().collect();
+            assert_eq!(targets, [("--folded", Some(Path::new("-")))]);
         }
         assert!(parse("memscope report a.memscope --metric size").is_err());
     }

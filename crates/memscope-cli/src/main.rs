@@ -3,8 +3,9 @@
 //! ```text
 //! arguments -> run -> program, hookable, output -> supervise (preload, listener, signals)
 //!                                               -> processes (tick, sampler, keeper)
-//!                  -> recording, symbols, caveats -> show, children
+//!                  -> recording, symbols, caveats -> show, format, children
 //!           -> report (a file that was kept)       -> show
+//!           -> diff (several), limit
 //! ```
 //!
 //! Invariants: an error that a user can meet is one sentence, a hint and an exit code (see [`error`]); memscope's own
@@ -15,9 +16,12 @@ mod arguments;
 mod caveats;
 mod children;
 mod choice;
+mod diff;
 mod error;
+mod format;
 mod hookable;
 mod keeper;
+mod limit;
 mod listener;
 mod output;
 mod preload;
@@ -53,6 +57,10 @@ fn main() -> ExitCode {
         Task::Report(options) => {
             let voice = Voice::new(false);
             (voice, report::report(options, voice))
+        }
+        Task::Diff(options) => {
+            let voice = Voice::new(false);
+            (voice, diff::diff(options, voice))
         }
     };
     ExitCode::from(result.unwrap_or_else(|error| {

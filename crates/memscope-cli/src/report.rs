@@ -5,6 +5,7 @@
 
 use crate::arguments::Report;
 use crate::error::{Error, reason};
+use crate::format::Format;
 use crate::output::{Output, check_distinct};
 use crate::show;
 use crate::symbols::symbolize;
@@ -15,39 +16,46 @@ use memscope_profile::model::End;
 use memscope_profile::region::Region;
 use memscope_region::header::MAGIC;
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 /// The exit code when a file cannot be read or written.
-const FAILURE: u8 = 1;
+pub(crate) const FAILURE: u8 = 1;
 /// The exit code when the command line is wrong.
-const MISUSE: u8 = 2;
+pub(crate) const MISUSE: u8 = 2;
 
 /// Shows the profile. The value is the exit code.
 pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
-    check_distinct(&options.targets()).map_err(|error| error.exit_code(MISUSE))?;
-    let open =
-        |path: &Option<PathBuf>| path.as_deref().map(|path| Output::open(path, 0o600)).transpose();
+    let targets: Vec<_> = options.targets.named().collect();
+    check_distinct(&targets).map_err(|error| error.exit_code(MISUSE))?;
     let show = || -> Result<(), Error> {
-        let profile = load(&options.file, voice)?;
-        let html = open(&options.html)?;
-        let json = open(&options.json)?;
-        let folded = open(&options.folded)?;
-        if html.is_none() && json.is_none() && folded.is_none() {
+        let stdout = || Output::open(Path::new("-"), 0);
+        let Some(file) = options.file.as_deref().filter(|_| !options.list) else {
+            return stdout()?.finish(list);
+        };
+        let profile = load(file, voice)?;
+        let outputs = options.targets.open()?;
+        if outputs.is_empty() {
             let style = Style::of(&io::stdout());
-            let stdout = Output::open(Path::new("-"), 0)?;
-            return stdout.finish(|out| show::write_text(&profile, &options.view, style, out));
+            return stdout()?.finish(|out| show::write_text(&profile, &options.view, style, out));
         }
-        html.map(|output| show::write_html(&profile, output)).transpose()?;
-        json.map(|output| show::write_json(&profile, output)).transpose()?;
-        folded.map(|output| show::write_folded(&profile, &options.view, output)).transpose()?;
-        Ok(())
+        outputs
+            .into_iter()
+            .try_for_each(|(format, output)| format.write(&profile, &options.view, output))
     };
     show().map(|()| 0).map_err(|error| error.exit_code(FAILURE))
 }
 
+/// Writes which formats there are.
+fn list(out: &mut dyn Write) -> io::Result<()> {
+    for format in Format::ALL {
+        writeln!(out, "{:<14}{}", format.option(), format.about())?;
+    }
+    Ok(())
+}
+
 /// Reads a profile file or a region, whichever it is.
-fn load(path: &Path, voice: Voice) -> Result<Profile, Error> {
+pub(crate) fn load(path: &Path, voice: Voice) -> Result<Profile, Error> {
     let unreadable = |error: &io::Error| {
         Error::new(format!("cannot read {}: {}", path.display(), reason(error)))
             .hint("Give the path of a profile that `memscope run -o FILE` wrote.")

@@ -7,6 +7,7 @@
 use crate::arguments::Run;
 use crate::choice::Choice;
 use crate::error::{Error, OWN_FAILURE};
+use crate::format::Format;
 use crate::output::{Output, check_distinct};
 use crate::preload::Orders;
 use crate::processes::Outcome;
@@ -17,24 +18,17 @@ use crate::{caveats, children, hookable, keeper, program, recording, show, super
 use memscope_profile::Profile;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 
 /// Runs the program and reports. The value is the exit code.
 pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
     check_distinct(&options.targets())?;
-    let open = |path: &Option<PathBuf>| {
-        // A profile holds paths and arguments, which are the user's own business.
-        path.as_deref().map(|path| Output::open(path, 0o600)).transpose()
-    };
     let name = options.command.first().ok_or_else(|| Error::new("no program is named"))?;
     let path = program::find(name)?;
     hookable::check(&path)?;
     let outputs = Outputs {
-        profile: open(&options.output)?,
-        html: open(&options.html)?,
-        json: open(&options.json)?,
-        folded: open(&options.folded)?,
+        profile: options.output.as_deref().map(|path| Output::open(path, 0o600)).transpose()?,
+        formats: options.targets.open()?,
     };
 
     let keeps_children = options.output.is_some() && options.children != Choice::None;
@@ -87,15 +81,12 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
 /// Where the profile is written to.
 struct Outputs {
     profile: Option<Output>,
-    html: Option<Output>,
-    json: Option<Output>,
-    folded: Option<Output>,
+    formats: Vec<(Format, Output)>,
 }
 
 impl Outputs {
     fn is_empty(&self) -> bool {
-        let Self { profile, html, json, folded } = self;
-        [profile, html, json, folded].into_iter().all(Option::is_none)
+        self.profile.is_none() && self.formats.is_empty()
     }
 }
 
@@ -106,11 +97,13 @@ fn show(profile: &Profile, options: &Run, outputs: Outputs, voice: Voice) -> Res
         let _ = show::write_text(profile, &options.view, style, &mut io::stderr().lock());
     }
     let kept = outputs.profile.map(|output| show::keep(profile, output));
-    let html = outputs.html.map(|output| show::write_html(profile, output));
-    let json = outputs.json.map(|output| show::write_json(profile, output));
-    let folded = outputs.folded.map(|output| show::write_folded(profile, &options.view, output));
+    let written = outputs
+        .formats
+        .into_iter()
+        .map(|(format, output)| format.write(profile, &options.view, output))
+        .collect::<Vec<_>>();
     // Each is tried, whatever became of the others.
-    [kept, html, json, folded].into_iter().flatten().collect()
+    kept.into_iter().chain(written).collect()
 }
 
 /// The exit code that a shell would show: the program's own, or 128 and the signal's number.

@@ -68,6 +68,23 @@ fn other_formats_go_to_stdout_or_to_a_file() {
 }
 
 #[test]
+fn every_format_that_is_listed_is_written() {
+    let (_, path, _) = profile();
+    let list = Outcome::of(memscope().args(["report", "--list"]));
+    let options: Vec<_> = list.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(options.len() >= 8 && options.contains(&"--pprof"), "{list:?}");
+    let folder = tempfile::tempdir().unwrap();
+    for option in options {
+        let file = folder.path().join(option.trim_start_matches('-'));
+        let silent = report(path, [option, file.to_str().unwrap()]);
+        assert!(silent.code() == 0 && silent.stdout.is_empty(), "{option}: {silent:?}");
+        assert!(fs::metadata(&file).unwrap().len() > 100, "{option}");
+    }
+    let page = fs::read_to_string(folder.path().join("html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("<h1>Peak "));
+}
+
+#[test]
 fn the_report_adapts_to_columns_and_colour() {
     let (_, path, _) = profile();
     let widest = |columns: &str| {
