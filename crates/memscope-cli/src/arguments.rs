@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use memscope_profile::analyze::Metric;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A heap profiler that records every allocation of an unmodified program with its full stack.
 #[derive(Debug, Parser)]
@@ -29,12 +30,16 @@ pub(crate) enum Task {
         override_usage = "memscope run [OPTIONS] -- <PROGRAM> [ARGUMENTS]..."
     )]
     Run(Run),
-    /// Show a profile that was kept
+    /// Show a profile that was kept, or a process that runs under `memscope run`
     #[command(after_help = REPORT_HELP)]
     Report(Report),
     /// Compare profiles: what grew, shrank, is new, is gone
     #[command(after_help = DIFF_HELP)]
     Diff(Diff),
+    /// Keep the profile of a process that runs under `memscope run`, as it is now
+    Save(Save),
+    /// Note a moment of a process that runs under `memscope run`: it stands in its profile, with what was live
+    Mark(Mark),
 }
 
 const RUN_HELP: &str = "\
@@ -45,6 +50,9 @@ Examples:
   memscope run --quiet --flamegraph - -- ./convert in.png /dev/null > heap.svg
 
 The program's input, output, signals and exit code pass through untouched; memscope speaks on stderr.
+
+A program that never ends: `memscope report PID` and `memscope save PID` show and keep what it holds now, --every keeps
+it again and again, and Ctrl-C ends the program as ever, with a report of all that it did.
 
 Exit code:
   the program's own, or 128 + n if signal n ended it
@@ -104,6 +112,14 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) wait: bool,
 
+    /// Save the profile to the FILE of --output every so often, such as `30s`, while the program runs
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "output")]
+    pub(crate) every: Option<Duration>,
+
+    /// Begin to record when `memscope mark` is called, and not before
+    #[arg(long)]
+    pub(crate) wait_for_mark: bool,
+
     /// Leave the arguments of commands out of everything that is shown and kept
     #[arg(long)]
     pub(crate) no_args: bool,
@@ -124,8 +140,8 @@ pub(crate) struct Run {
 /// `memscope report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// The profile
-    #[arg(value_name = "FILE", required_unless_present = "list")]
+    /// The profile, or the id of a running process
+    #[arg(value_name = "FILE|PID", required_unless_present = "list")]
     pub(crate) file: Option<PathBuf>,
 
     /// List the formats, and what reads them
@@ -185,6 +201,39 @@ pub(crate) struct Diff {
     /// Write a summary for a pull request instead
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub(crate) markdown: Option<PathBuf>,
+}
+
+/// `memscope save`.
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    /// The process, or the `memscope run` that started it
+    pub(crate) pid: u32,
+
+    /// The file; PID.memscope if none is named
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `memscope mark`.
+#[derive(Debug, Args)]
+pub(crate) struct Mark {
+    /// The process, or the `memscope run` that started it
+    pub(crate) pid: u32,
+
+    /// What to note, such as "after warm-up"
+    pub(crate) text: String,
+}
+
+/// A time as `30s`, `5m`, `1h`, `500ms` or a number of seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("", 1000)];
+    let unit = units.iter().find(|(unit, _)| text.ends_with(unit));
+    let (unit, ms) = unit.copied().unwrap_or(("", 1000));
+    let number = text.strip_suffix(unit).and_then(|number| number.parse::<u32>().ok());
+    match number.filter(|number| *number > 0) {
+        Some(number) => Ok(Duration::from_millis(u64::from(number) * ms)),
+        None => Err("give a time such as 30s, 5m or 1h".into()),
+    }
 }
 
 /// What the outputs show.

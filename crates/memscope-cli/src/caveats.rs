@@ -76,6 +76,18 @@ pub(crate) fn add(profile: &mut Profile, seen: &Seen) {
             "Set PYTHONMALLOC=malloc to have every object recorded.",
         );
     }
+    profile.marks.clone_from(&seen.marks);
+    match seen.marks.first() {
+        _ if !seen.waited => {}
+        Some(first) => warn(
+            format!("Recording began with the mark {:?}; nothing before it is shown.", first.text),
+            "",
+        ),
+        None => warn(
+            "Recording was to begin with the first mark, and there was none.".to_owned(),
+            "While the program runs, note a moment: memscope mark PID \"after warm-up\".",
+        ),
+    }
     if seen.images_before > 0 {
         warn(
             format!(

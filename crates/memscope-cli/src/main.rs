@@ -4,7 +4,8 @@
 //! arguments -> run -> program, hookable, output -> supervise (preload, listener, signals)
 //!                                               -> processes (tick, sampler, keeper)
 //!                  -> recording, symbols, caveats -> show, format, children
-//!           -> report (a file that was kept)       -> show
+//!           -> report, save, mark -> client ~~> control, live (of a `run`)
+//!                                -> show
 //!           -> diff (several), limit
 //! ```
 //!
@@ -16,6 +17,8 @@ mod arguments;
 mod caveats;
 mod children;
 mod choice;
+mod client;
+mod control;
 mod diff;
 mod error;
 mod format;
@@ -23,6 +26,7 @@ mod hookable;
 mod keeper;
 mod limit;
 mod listener;
+mod live;
 mod output;
 mod preload;
 mod processes;
@@ -31,6 +35,7 @@ mod recording;
 mod report;
 mod run;
 mod sampler;
+mod save;
 mod show;
 mod signals;
 mod supervise;
@@ -54,6 +59,11 @@ fn main() -> ExitCode {
             let voice = Voice::new(options.quiet);
             (voice, run::run(options, voice))
         }
+        Task::Save(options) => {
+            let voice = Voice::new(false);
+            (voice, save::save(options, voice))
+        }
+        Task::Mark(options) => (Voice::new(false), save::mark(options)),
         Task::Report(options) => {
             let voice = Voice::new(false);
             (voice, report::report(options, voice))

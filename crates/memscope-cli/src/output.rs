@@ -14,6 +14,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Refuses outputs, each with its option, of which two go to the same file or both to stdout.
 pub(crate) fn check_distinct(targets: &[(&str, Option<&Path>)]) -> Result<(), Error> {
@@ -119,7 +121,11 @@ impl Place {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
-        hidden.push(format!(".{}.tmp", std::process::id()));
+        // A profile that is saved again and again has a place of its own each time.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // ORDERING: relaxed; each gets another number.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        hidden.push(format!(".{}-{count}.tmp", std::process::id()));
         let temporary = path.with_file_name(hidden);
         let file = OpenOptions::new()
             .write(true)
@@ -128,6 +134,7 @@ impl Place {
             .mode(mode)
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(&temporary)?;
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(temporary.clone());
         Ok(Self::Renamed { file, temporary, path })
     }
 
@@ -153,9 +160,24 @@ impl Place {
     }
 }
 
+/// The temporary files that are there now.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes what would be left behind if the process ended now.
+pub(crate) fn remove_unfinished() {
+    let unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in unfinished.iter() {
+        let _ = fs::remove_file(path);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         if let Self::Renamed { temporary, .. } = self {
+            UNFINISHED
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|path| path != temporary);
             // After the rename there is nothing of this name any more, which is as well.
             let _ = fs::remove_file(temporary);
         }

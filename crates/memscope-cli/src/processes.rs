@@ -10,10 +10,12 @@
 use crate::hookable;
 use crate::keeper::{Keeper, Remains};
 use crate::listener::Message;
+use crate::live::Live;
 use crate::recording::{Recording, Seen};
 use crate::sampler::Sampler;
 use crate::tick::{Clock, elapsed_ns};
-use memscope_profile::model::{End, ProcessSummary};
+use memscope_profile::model::{End, Mark, ProcessSummary, Totals};
+use memscope_profile::region::Region;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -59,6 +61,8 @@ struct Node {
     /// It has ended and said all that it had to say.
     is_parted: bool,
     watch: Option<Watch>,
+    /// The moments that were noted.
+    marks: Vec<Mark>,
     /// How many images said hello.
     images: usize,
     /// The program that it is, or became, without being followed.
@@ -75,6 +79,7 @@ impl Node {
             is_gone: false,
             is_parted: false,
             watch: None,
+            marks: Vec::new(),
             images: 0,
             unfollowed: PathBuf::new(),
         }
@@ -109,9 +114,11 @@ impl Node {
         self.watch.is_some() && !self.is_gone
     }
 
-    fn seen(&self, end: End) -> Seen {
+    fn seen(&self, end: End, waited: bool) -> Seen {
         Seen {
             end,
+            waited,
+            marks: self.marks.clone(),
             images_before: self.images.saturating_sub(1),
             replaced_by: self.unfollowed.clone(),
         }
@@ -123,6 +130,9 @@ impl Node {
 pub(crate) struct Processes {
     all: Vec<Node>,
     keeper: Keeper,
+    /// Whether recording begins with the first mark, and whether that was made.
+    waits: bool,
+    is_marked: bool,
 }
 
 /// What a run leaves.
@@ -140,9 +150,10 @@ pub(crate) struct Outcome {
 
 impl Processes {
     /// The program has been started.
-    pub(crate) fn new(program: Pid, keeper: Keeper) -> Self {
+    pub(crate) fn new(program: Pid, keeper: Keeper, waits: bool) -> Self {
         let said = program.as_raw_nonzero().get().unsigned_abs();
-        Self { all: vec![Node::new(Some(program), said, None)], keeper }
+        let all = vec![Node::new(Some(program), said, None)];
+        Self { all, keeper, waits, is_marked: false }
     }
 
     /// A message arrived.
@@ -156,6 +167,10 @@ impl Processes {
                 let node = &mut self.all[place];
                 node.said = hello.pid;
                 if let Ok(watch) = Watch::start(region) {
+                    if self.is_marked {
+                        watch.clock.end_waiting();
+                    }
+                    node.marks.clear();
                     node.watch = Some(watch);
                     node.images += 1;
                     node.unfollowed = PathBuf::new();
@@ -229,9 +244,48 @@ impl Processes {
             node.is_parted = true;
             node.end = None;
             if let Some(watch) = node.watch.take() {
-                self.keeper.take(place, watch.finish(), node.seen(End::Unknown));
+                self.keeper.take(place, watch.finish(), node.seen(End::Unknown, self.waits));
             }
         }
+    }
+
+    /// The running process that is called so: by its id, or the program by memscope's own.
+    fn called(&self, pid: u32) -> Option<usize> {
+        let is_it = |node: &Node| {
+            let known = node.pid.map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+            node.watch.is_some() && (known == Some(pid) || node.said == pid)
+        };
+        if pid == std::process::id() { Some(0) } else { self.all.iter().rposition(is_it) }
+    }
+
+    /// What is needed to read a process that runs and records; `None` if there is none of this id.
+    pub(crate) fn live(&self, pid: u32) -> Option<Live> {
+        let node = &self.all[self.called(pid)?];
+        let watch = node.watch.as_ref()?;
+        let region = watch.region.try_clone().ok()?;
+        let seen = node.seen(End::Running, self.waits);
+        Some(Live { region, asker: watch.sampler.asker(), seen })
+    }
+
+    /// Notes a moment of a process that runs; whether there is one of this id. The first ends all waiting.
+    pub(crate) fn mark(&mut self, pid: u32, text: String) -> bool {
+        let Some(node) = self.called(pid).map(|place| &mut self.all[place]) else { return false };
+        let Some(watch) = &node.watch else { return false };
+        let totals = watch
+            .region
+            .try_clone()
+            .ok()
+            .and_then(|region| Region::open(region).and_then(|region| region.totals()).ok());
+        let totals = totals.unwrap_or_default();
+        let ms = elapsed_ns(watch.clock.start_ns()) / 1_000_000;
+        let Totals { live_bytes, allocations, .. } = totals;
+        node.marks.push(Mark { ms, text, live_bytes, allocations });
+        self.is_marked = true;
+        self.all
+            .iter()
+            .filter_map(|node| node.watch.as_ref())
+            .for_each(|it| it.clock.end_waiting());
+        true
     }
 
     /// Whether the program has an image that records.
@@ -261,10 +315,10 @@ impl Processes {
     /// The run is over; `end` is that of the program.
     pub(crate) fn finish(mut self, end: End) -> Outcome {
         let recording = self.all[0].watch.take().map(Watch::finish);
-        let seen = self.all[0].seen(end);
+        let seen = self.all[0].seen(end, self.waits);
         for (place, node) in self.all.iter_mut().enumerate() {
             if let Some(watch) = node.watch.take() {
-                self.keeper.take(place, watch.finish(), node.seen(End::Running));
+                self.keeper.take(place, watch.finish(), node.seen(End::Running, self.waits));
             }
         }
         let mut followed = vec![0; self.all.len()];

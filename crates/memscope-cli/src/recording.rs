@@ -6,7 +6,7 @@ use crate::caveats;
 use crate::error::Error;
 use crate::sampler::Sampler;
 use memscope_profile::Profile;
-use memscope_profile::model::End;
+use memscope_profile::model::{End, Mark};
 use memscope_profile::region::Region;
 use std::fs::File;
 use std::path::PathBuf;
@@ -29,6 +29,10 @@ pub(crate) struct Seen {
     pub(crate) end: End,
     /// How many times it executed another program in its place after it had begun to record.
     pub(crate) images_before: usize,
+    /// The moments that were noted.
+    pub(crate) marks: Vec<Mark>,
+    /// Whether recording began with the first of them.
+    pub(crate) waited: bool,
     /// The program that it executed in its place at last without being followed; empty if that is not known.
     pub(crate) replaced_by: PathBuf,
 }

@@ -4,6 +4,7 @@
 //! files that are there.
 
 use crate::arguments::Report;
+use crate::client;
 use crate::error::{Error, reason};
 use crate::format::Format;
 use crate::output::{Output, check_distinct};
@@ -54,8 +55,15 @@ fn list(out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a profile file or a region, whichever it is.
+/// Reads a profile file or a region, whichever it is, or the profile of a running process, if there is no file named by
+/// its number.
 pub(crate) fn load(path: &Path, voice: Voice) -> Result<Profile, Error> {
+    let pid = path.to_str().and_then(|text| text.parse().ok());
+    if let Some(pid) = pid.filter(|_| !path.exists()) {
+        let mut profile = client::read(pid)?;
+        symbolize(&mut profile, voice);
+        return Ok(profile);
+    }
     let unreadable = |error: &io::Error| {
         Error::new(format!("cannot read {}: {}", path.display(), reason(error)))
             .hint("Give the path of a profile that `memscope run -o FILE` wrote.")

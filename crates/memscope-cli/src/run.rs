@@ -38,10 +38,11 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
         orders: Orders {
             no_children: options.children == Choice::None,
             no_arguments: options.no_args,
-            waits: false,
+            waits: options.wait_for_mark,
         },
         kept: keeps_children.then(|| options.children.clone()),
         waits: options.wait,
+        saved: options.output.clone().zip(options.every),
     })?;
     let exit_code = exit_code(status);
     let Outcome { program: (recording, seen), mut processes, profiles, followed_children } =

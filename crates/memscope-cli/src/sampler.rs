@@ -23,8 +23,8 @@ const PAUSES_PER_SAMPLE: u32 = 99;
 /// Takes samples in a thread of its own until it is finished or dropped.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    /// Dropped to end the thread.
-    running: Sender<()>,
+    /// Dropped to end the thread; meanwhile it can be asked for what it has.
+    running: Sender<Sender<Recorder>>,
     thread: JoinHandle<Recorder>,
 }
 
@@ -38,6 +38,11 @@ impl Sampler {
         Ok(Self { running, thread })
     }
 
+    /// A way to ask for the samples so far. Keep it for a short time only: the thread goes on until it is dropped.
+    pub(crate) fn asker(&self) -> Asker {
+        Asker(self.running.clone())
+    }
+
     /// Takes the last sample, and gives them all.
     pub(crate) fn finish(self) -> Recorder {
         drop(self.running);
@@ -45,7 +50,20 @@ impl Sampler {
     }
 }
 
-fn sample(region: File, start_ns: u64, ended: &Receiver<()>) -> Recorder {
+/// A way to ask a sampler for what it has.
+#[derive(Debug)]
+pub(crate) struct Asker(Sender<Sender<Recorder>>);
+
+impl Asker {
+    /// The samples so far; `None` if there is nobody to ask any more.
+    pub(crate) fn samples(self) -> Option<Recorder> {
+        let (give, take) = mpsc::channel();
+        self.0.send(give).ok()?;
+        take.recv().ok()
+    }
+}
+
+fn sample(region: File, start_ns: u64, ended: &Receiver<Sender<Recorder>>) -> Recorder {
     let mut recorder = Recorder::new(INTERVAL_MS);
     let Ok(region) = Region::open(region) else { return recorder };
     let mut totals = SiteTotals::default();
@@ -60,6 +78,12 @@ fn sample(region: File, start_ns: u64, ended: &Receiver<()>) -> Recorder {
         }
         let interval = Duration::from_millis(recorder.interval_ms());
         let pause = interval.max(begun.elapsed() * PAUSES_PER_SAMPLE);
-        is_last = ended.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected);
+        match ended.recv_timeout(pause) {
+            Ok(asker) => {
+                // Whoever asked may have gone.
+                let _ = asker.send(recorder.clone());
+            }
+            Err(error) => is_last = error == RecvTimeoutError::Disconnected,
+        }
     }
 }

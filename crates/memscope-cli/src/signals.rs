@@ -16,6 +16,8 @@
 //!
 //! A signal that is sent to the whole process group reaches the program twice, once forwarded.
 
+use crate::output;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::backend::SignalDelivery;
@@ -27,6 +29,9 @@ use std::time::Duration;
 
 /// The signals that memscope handles while the program runs.
 const HANDLED: [i32; 8] = [SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+
+/// Those that ask a process to stop.
+const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// The signals that arrived, in no order.
 #[derive(Debug)]
@@ -56,7 +61,22 @@ impl Signals {
     /// Whether one of the signals that arrived asks memscope itself to stop, when there is no program any more to pass
     /// them on to. Does not wait.
     pub(crate) fn asks_to_stop(&mut self) -> bool {
-        self.delivery.pending().any(|number| [SIGINT, SIGQUIT, SIGTERM, SIGHUP].contains(&number))
+        self.delivery.pending().any(|number| STOPPING.contains(&number))
+    }
+
+    /// The program has ended, and what is left is memscope's own work: from here on, who asks it to stop ends it.
+    pub(crate) fn end_by_themselves(mut self) {
+        let wait = move || loop {
+            let mut all = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
+            let _ = poll(&mut all, None);
+            let asks = self.delivery.pending().find(|it| STOPPING.contains(it));
+            if let Some(number) = asks {
+                output::remove_unfinished();
+                std::process::exit(128 + number);
+            }
+        };
+        // Without a thread the work is done to its end.
+        let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
     }
 
     /// Deals with the signals that arrived. Does not wait.

@@ -11,6 +11,7 @@
 //! the supervisor holds it open.
 
 use crate::choice::Choice;
+use crate::control::{Control, DONE, Request, UNKNOWN};
 use crate::error::{Error, NOT_EXECUTABLE, reason};
 use crate::keeper::Keeper;
 use crate::listener::Listener;
@@ -18,6 +19,7 @@ use crate::preload::{Orders, Preload};
 use crate::processes::{Outcome, Processes};
 use crate::program;
 use crate::signals::Signals;
+use crate::terminal::Voice;
 use crate::tick::TICK_MS;
 use memscope_profile::model::End;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,6 +31,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often it is looked whether the process still has the executable that it had.
@@ -50,6 +53,8 @@ pub(crate) struct Task<'a> {
     pub(crate) kept: Option<Choice>,
     /// Whether to wait for the children as well.
     pub(crate) waits: bool,
+    /// Where and how often the profile is saved while the program runs.
+    pub(crate) saved: Option<(PathBuf, Duration)>,
 }
 
 /// Runs the program and waits for its end.
@@ -61,11 +66,11 @@ pub(crate) fn run(task: Task<'_>) -> Result<(ExitStatus, Outcome), Error> {
         Signals::install().map_err(|error| failed("cannot install signal handlers", error))?;
     let preload = Preload::new()?;
     let keeper =
-        Keeper::start(task.kept).map_err(|error| failed("cannot start a thread", error))?;
+        Keeper::start(task.kept.clone()).map_err(|error| failed("cannot start a thread", error))?;
     let apply = |command: &mut Command| preload.apply(command, listener.name(), task.orders);
     let child = spawn(task.path, task.arguments, apply)?;
     raise_descriptor_limit();
-    Supervisor::new(child, listener, signals, keeper, !task.orders.no_children)
+    Supervisor::new(child, listener, signals, keeper, &task)
         .wait(task.waits)
         .map_err(|error| failed("cannot wait for the program", error))
 }
@@ -111,6 +116,10 @@ struct Supervisor {
     exe_seen: Instant,
     /// Whether children say hello.
     listens: bool,
+    control: Option<Control>,
+    saved: Option<(PathBuf, Duration)>,
+    last_saved: Instant,
+    saving: Option<JoinHandle<Result<(), Error>>>,
 }
 
 /// What a wait ended with.
@@ -118,6 +127,7 @@ struct Ready {
     signals: bool,
     end: bool,
     listener: bool,
+    control: bool,
     others: bool,
 }
 
@@ -127,14 +137,19 @@ impl Supervisor {
         listener: Listener,
         signals: Signals,
         keeper: Keeper,
-        listens: bool,
+        task: &Task<'_>,
     ) -> Self {
         let pid = Pid::from_child(&child);
         Self {
             end: pidfd_open(pid, PidfdFlags::empty()).ok(),
-            processes: Processes::new(pid, keeper),
+            processes: Processes::new(pid, keeper, task.orders.waits),
+            // Without it the program runs as well; only nobody can ask.
+            control: Control::open().ok(),
+            saved: task.saved.clone(),
+            last_saved: Instant::now(),
+            saving: None,
             exe_seen: Instant::now(),
-            listens,
+            listens: !task.orders.no_children,
             child,
             pid,
             listener,
@@ -178,6 +193,11 @@ impl Supervisor {
             self.attend(&ready);
         }
         self.part();
+        if let Some(saving) = self.saving.take() {
+            // The last word is the one to come.
+            let _ = saving.join();
+        }
+        self.signals.end_by_themselves();
         Ok((status, self.processes.finish(end(status))))
     }
 
@@ -195,7 +215,47 @@ impl Supervisor {
         if ready.others || self.processes.any_is_gone() {
             self.part();
         }
+        if ready.control {
+            self.answer();
+        }
+        self.save();
         self.processes.tick();
+    }
+
+    fn answer(&mut self) {
+        for (caller, request) in self.control.as_mut().map(Control::requests).unwrap_or_default() {
+            match request {
+                Request::Read(pid) => match self.processes.live(pid) {
+                    Some(live) => live.send(caller),
+                    None => caller.answer(UNKNOWN, "", None),
+                },
+                Request::Mark(pid, text) => {
+                    let is_known = self.processes.mark(pid, text);
+                    caller.answer(if is_known { DONE } else { UNKNOWN }, "", None);
+                }
+            }
+        }
+    }
+
+    /// Saves the profile if it is time, and the last time is over. A failure is said, and it is tried again.
+    fn save(&mut self) {
+        let Some((path, interval)) = &self.saved else { return };
+        if self.last_saved.elapsed() < *interval {
+            return;
+        }
+        match self.saving.take() {
+            Some(saving) if !saving.is_finished() => self.saving = Some(saving),
+            Some(saving) => {
+                if let Ok(Err(error)) = saving.join() {
+                    Voice::new(false).error(&error);
+                }
+            }
+            None => {
+                self.last_saved = Instant::now();
+                let live = self.processes.live(std::process::id());
+                self.saving = live.and_then(|live| live.save(path.clone()));
+            }
+        }
     }
 
     /// Waits for the next event or the next tick.
@@ -206,6 +266,8 @@ impl Supervisor {
         all.extend(self.end.as_ref().map(|end| watched(end.as_fd())));
         let listeners = all.len();
         all.extend(self.listener.descriptors().map(watched));
+        let controls = all.len();
+        all.extend(self.control.iter().flat_map(Control::descriptors).map(watched));
         let others = all.len();
         all.extend(self.processes.ends());
         match poll(&mut all, Some(&timeout)) {
@@ -216,7 +278,8 @@ impl Supervisor {
         Ok(Ready {
             signals: is_ready(&all[0]),
             end: self.end.is_none() || is_ready(&all[1]),
-            listener: all[listeners..others].iter().any(is_ready),
+            listener: all[listeners..controls].iter().any(is_ready),
+            control: all[controls..others].iter().any(is_ready),
             others: all[others..].iter().any(is_ready),
         })
     }

@@ -4,7 +4,7 @@
 //! So the time is written into the region from outside, in the form in which a record keeps it (see [`Birth`]).
 
 use memscope_region::HeaderRow;
-use memscope_region::header::{MAGIC, TICK_OFFSET, VERSION};
+use memscope_region::header::{MAGIC, TICK_OFFSET, VERSION, WAITING_OFFSET};
 use memscope_region::record::Birth;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
@@ -44,6 +44,12 @@ impl Clock {
         let mut bytes = [0; HeaderRow::BYTES];
         let header = self.region.read_exact_at(&mut bytes, 0).ok();
         header.and_then(|()| HeaderRow::decode(&bytes)).map_or(0, |header| header.children)
+    }
+
+    /// Tells the process to begin to record.
+    pub(crate) fn end_waiting(&self) {
+        // As with the tick, it can only fail when the region was not a memfd.
+        let _ = self.region.write_all_at(&0_u32.to_ne_bytes(), WAITING_OFFSET);
     }
 
     /// Writes the time, if it can be told from the time written last.

@@ -39,6 +39,8 @@ pub struct Profile {
     /// The processes of the run, if this is the profile of the one that was started: itself first, then those that came
     /// of it, each after the one that made it. Empty if there was but one.
     pub processes: Vec<ProcessSummary>,
+    /// Moments that somebody noted from outside, oldest first.
+    pub marks: Vec<Mark>,
     /// Texts that frames refer to by number. The first is empty.
     pub strings: Vec<String>,
     /// What a reader ought to know before trusting the numbers.
@@ -91,6 +93,20 @@ pub struct Inherited {
     pub doubt: u64,
     /// How many of the blocks this process freed. (Where allocations were missed, frees of their blocks are among them.)
     pub frees: u64,
+}
+
+/// A moment that somebody noted from outside, and how things stood.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mark {
+    /// Milliseconds since the start.
+    pub ms: u64,
+    /// What it was noted by.
+    pub text: String,
+    /// Live bytes of the process.
+    pub live_bytes: u64,
+    /// Allocations so far.
+    pub allocations: u64,
 }
 
 /// A process of a run, in short.

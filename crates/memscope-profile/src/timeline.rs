@@ -21,7 +21,7 @@ const MAX_CHANGES: usize = 1 << 20;
 const MIN_SAMPLES: usize = 8;
 
 /// Keeps the samples of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recorder {
     interval_ms: u64,
     samples: Vec<Sample>,

@@ -31,6 +31,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         tasks,
         timeline,
         processes,
+        marks,
         strings,
         warnings,
     } = profile;
@@ -43,6 +44,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         labels: labels.clone(),
         tasks: tasks.clone(),
         processes: processes.clone(),
+        marks: marks.clone(),
         timeline: Timeline { interval_ms: timeline.interval_ms, samples: Vec::new() },
         warnings: warnings.clone(),
         ..Profile::default()

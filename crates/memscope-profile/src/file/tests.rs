@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Address, Completeness, Counts, End, Frame, Label, Module, ProcessSummary, Run, Sample, Site,
-    SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, Warning,
+    Address, Completeness, Counts, End, Frame, Label, Mark, Module, ProcessSummary, Run, Sample,
+    Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, Warning,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,7 @@ fn sample(stacks: u32) -> Profile {
         },
         completeness: Completeness { misses: [1, 2, 3, 4, 5, 6, 7, 8], ..Default::default() },
         totals: Totals { peak_bytes: 1 << 50, ..Totals::default() },
+        marks: vec![Mark { ms: 3, text: "warm".into(), ..Mark::default() }],
         processes: vec![
             ProcessSummary { pid: 7, ..ProcessSummary::default() },
             ProcessSummary { parent: 1, ..ProcessSummary::default() },

@@ -2,7 +2,7 @@
 //!
 //! A separate set of structs, so that the profile's own fields can change without changing what was published.
 
-use super::processes::{InheritedForm, ProcessForm};
+use super::processes::{InheritedForm, MarkForm, ProcessForm};
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
     Thread, Totals,
@@ -60,6 +60,7 @@ impl Serialize for Document<'_> {
                 samples: List(|| profile.timeline.samples.iter().map(SampleForm)),
             },
         )?;
+        map.serialize_entry("marks", &List(|| profile.marks.iter().map(MarkForm::of)))?;
         map.serialize_entry("processes", &List(|| profile.processes.iter().map(ProcessForm::of)))?;
         map.end()
     }

@@ -1,7 +1,7 @@
 //! The JSON's form of the processes of a run, and of what a process had of its parent.
 
 use super::form::EndForm;
-use memscope_profile::model::{Inherited, ProcessSummary};
+use memscope_profile::model::{Inherited, Mark, ProcessSummary};
 
 #[derive(serde::Serialize)]
 pub(super) struct InheritedForm {
@@ -67,5 +67,20 @@ impl<'p> ProcessForm<'p> {
             replaced_by: &process.replaced_by,
             file: &process.file,
         }
+    }
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct MarkForm<'p> {
+    ms: u64,
+    text: &'p str,
+    live_bytes: u64,
+    allocations: u64,
+}
+
+impl<'p> MarkForm<'p> {
+    pub(super) fn of(mark: &'p Mark) -> Self {
+        let Mark { ms, text, live_bytes, allocations } = mark;
+        Self { ms: *ms, text, live_bytes: *live_bytes, allocations: *allocations }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, columns, span};
-use super::units::{counted, since_start};
+use super::units::{bytes, counted, since_start};
 use memscope_profile::model::{End, Profile};
 use std::io;
 
@@ -31,6 +31,16 @@ pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
             page.paragraph(0, 0, Breaks::Words, &[label, figure])?;
             page.paragraph(2, 2, Breaks::Words, &[details])?;
         }
+    }
+    for mark in &profile.marks {
+        let text = format!(
+            "{}, with {} live after {}",
+            since_start(mark.ms),
+            bytes(mark.live_bytes),
+            counted(mark.allocations, "allocation")
+        );
+        let name = span(Ink::Strong, format!("Mark {:?}  ", mark.text));
+        page.paragraph(0, 2, Breaks::Words, &[name, span(Ink::Plain, text)])?;
     }
     Ok(())
 }
