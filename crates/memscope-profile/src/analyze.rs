@@ -19,7 +19,7 @@ mod stack;
 mod tests;
 
 pub use class::{Class, Classifier};
-pub use compare::{Change, Comparison, Difference, Spread, compare};
+pub use compare::{Change, Comparison, LineChange, Spread, compare};
 pub use merge::Analysis;
 pub use rank::{Line, Metric, Ranking};
 pub use stack::{FrameView, StackFrames};

@@ -10,7 +10,7 @@ use crate::text::page::elide_middle;
 use crate::text::stack::{Row, rows};
 use crate::text::{head, paths, units};
 use memscope_profile::analyze::{
-    Analysis, Change, Comparison, Difference, Metric, Spread, compare,
+    Analysis, Change, Comparison, LineChange, Metric, Spread, compare,
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -72,11 +72,11 @@ fn percent(before: Spread, after: Spread) -> String {
     format!("{percent:+.1} %").replace('-', "−")
 }
 
-fn kind(difference: &Difference) -> &'static str {
-    match difference.kind() {
+fn kind(change: &LineChange) -> &'static str {
+    match change.kind() {
         Change::New => "new",
         Change::Gone => "gone",
-        _ if difference.is_within_spread() => "within the spread",
+        _ if change.is_within_spread() => "within the spread",
         Change::Grown => "grown",
         Change::Shrunk => "shrunk",
         Change::Same => "same",
@@ -108,7 +108,7 @@ impl Runs<'_> {
 
     fn sites(&self, comparison: &Comparison) -> Table {
         let metric = self.metric;
-        let changed = comparison.differences.iter().filter(|it| it.kind() != Change::Same);
+        let changed = comparison.changes.iter().filter(|it| it.kind() != Change::Same);
         let rows = changed.take(self.top).map(|it| {
             vec![
                 change(metric, it.change()),
@@ -122,12 +122,12 @@ impl Runs<'_> {
     }
 
     /// The function nearest to the allocation, what it called, and where.
-    fn name(&self, difference: &Difference) -> String {
-        let Some(analysis) = self.before.iter().chain(self.after).nth(difference.run) else {
+    fn name(&self, change: &LineChange) -> String {
+        let Some(analysis) = self.before.iter().chain(self.after).nth(change.run) else {
             return String::new();
         };
         let profile = analysis.profile();
-        let Some(site) = profile.sites.get(difference.site as usize) else { return String::new() };
+        let Some(site) = profile.sites.get(change.site as usize) else { return String::new() };
         let rows = rows(analysis, site, 1, &paths::roots(self.base, &profile.run.exe));
         let Some(Row::Function(function)) = rows.first() else { return "no stack".to_owned() };
         let via = match rows.get(1) {
@@ -152,7 +152,7 @@ impl Runs<'_> {
     }
 
     fn caption(&self, comparison: &Comparison) -> String {
-        let count = |wanted| comparison.differences.iter().filter(|it| it.kind() == wanted).count();
+        let count = |wanted| comparison.changes.iter().filter(|it| it.kind() == wanted).count();
         format!(
             "Sites by {}: {} grown, {} shrunk, {} new, {} gone, {} the same",
             label(self.metric).to_lowercase(),
@@ -293,7 +293,7 @@ pub fn json(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         .into();
     let comparison = runs.comparison(runs.metric);
     let sites: Vec<_> = comparison
-        .differences
+        .changes
         .iter()
         .map(|it| {
             serde_json::json!({

@@ -3,7 +3,7 @@
 //! Addresses differ between two builds, so they are not looked at. A line is first looked for with its functions, files
 //! and line numbers; what is left over on both sides (the code around it was edited) is looked for by its functions alone.
 //!
-//! Invariants: every line of every run is in exactly one difference; the differences' sums are the runs' sums over sites.
+//! Invariants: every line of every run is in exactly one change; the changes' sums are the runs' sums over sites.
 //! Deliberately absent: whether a change matters, which whoever asks decides.
 
 use super::{Analysis, Class, Metric};
@@ -48,7 +48,7 @@ pub enum Change {
 
 /// A line before and after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct LineChange {
     /// A run in which the line is: its place among those before, followed by those after.
     pub run: usize,
     /// The place of the line's largest site in that run.
@@ -59,7 +59,7 @@ pub struct Difference {
     pub after: Spread,
 }
 
-impl Difference {
+impl LineChange {
     /// The mean after less the mean before.
     pub fn change(&self) -> i64 {
         self.after.mean.wrapping_sub(self.before.mean).cast_signed()
@@ -92,7 +92,7 @@ pub struct Comparison {
     /// The whole process's figure after.
     pub after: Spread,
     /// Lines that have some of it in any run, the largest change first.
-    pub differences: Vec<Difference>,
+    pub changes: Vec<LineChange>,
 }
 
 /// By what a line is found again: function, file name and line of each of its own frames, and its operation.
@@ -131,17 +131,17 @@ pub fn compare(before: &[&Analysis<'_>], after: &[&Analysis<'_>], metric: Metric
         let (before, after) = values.split_at(before.len());
         (Spread::of(before), Spread::of(after))
     };
-    let mut differences: Vec<_> = lines
+    let mut changes: Vec<_> = lines
         .iter()
         .map(|line| {
             let (before, after) = spreads(&line.values);
-            Difference { run: line.run, site: line.site, before, after }
+            LineChange { run: line.run, site: line.site, before, after }
         })
         .collect();
-    differences.sort_by_key(|it| (std::cmp::Reverse(it.change().unsigned_abs()), it.run, it.site));
+    changes.sort_by_key(|it| (std::cmp::Reverse(it.change().unsigned_abs()), it.run, it.site));
     let totals: Vec<u64> = before.iter().chain(after).map(|it| total(it, metric)).collect();
     let (before, after) = spreads(&totals);
-    Comparison { metric, before, after, differences }
+    Comparison { metric, before, after, changes }
 }
 
 fn total(analysis: &Analysis<'_>, metric: Metric) -> u64 {
@@ -235,12 +235,12 @@ mod tests {
         let after: Vec<_> = after.iter().map(Analysis::new).collect();
         let (before, after): (Vec<_>, Vec<_>) = (before.iter().collect(), after.iter().collect());
         let comparison = compare(&before, &after, Metric::Peak);
-        let name = |it: &Difference| {
+        let name = |it: &LineChange| {
             let analysis = before.iter().chain(&after).nth(it.run).expect("a run");
             let stack = analysis.profile().sites[it.site as usize].stack;
             analysis.profile().stack_frames(stack).next().expect("a frame").function().to_owned()
         };
-        comparison.differences.iter().map(|it| (name(it), it.kind(), it.change())).collect()
+        comparison.changes.iter().map(|it| (name(it), it.kind(), it.change())).collect()
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
             Metric::Peak,
         );
         assert_eq!(comparison.before, Spread { min: 10, mean: 15, max: 20 });
-        let [only] = comparison.differences[..] else { panic!("{comparison:?}") };
+        let [only] = comparison.changes[..] else { panic!("{comparison:?}") };
         assert_eq!((only.change(), only.kind()), (10, Change::Grown));
         assert!(only.is_within_spread());
     }
