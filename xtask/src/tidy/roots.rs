@@ -13,6 +13,7 @@ const ROOTS: &[(&str, &[&str])] = &[
     ("crates/memscope-profile/src/lib.rs", NO_UNSAFE),
     ("crates/memscope-report/src/lib.rs", NO_UNSAFE),
     ("crates/memscope-cli/src/main.rs", NO_UNSAFE),
+    ("crates/memscope-cli/src/bin/cargo-memscope/main.rs", NO_UNSAFE),
 ];
 
 const NO_STD: &[&str] = &["#", "!", "[", "no_std", "]"];
