@@ -16,6 +16,9 @@ pub const INTERVAL_VARIABLE: &str = "MEMSCOPE_INTERVAL";
 /// What of the usual is to be done otherwise: letters, each of them one of the `OPTION_` constants. Absent: nothing.
 pub const OPTIONS_VARIABLE: &str = "MEMSCOPE_OPTIONS";
 
+/// What [`INTERVAL_VARIABLE`] is if it is absent: a sample every 512 KiB on average.
+pub const DEFAULT_INTERVAL_BYTES: u64 = 512 << 10;
+
 /// Children are left alone.
 pub const OPTION_NO_CHILDREN: u8 = b'c';
 /// Of command lines only the program's name is written down.

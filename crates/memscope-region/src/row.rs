@@ -163,6 +163,10 @@ row! {
 
 row! {
     /// A thread. Times are ticks (see [`crate::record::Birth`]). Every counter has the thread as its one writer.
+    ///
+    /// Sampled: allocations, frees, temporary and reallocs are estimates in units of 1 / [`COUNTS_PER_BLOCK`], bytes are
+    /// estimates in bytes; attempts and successes are those of samples. Counting: freed bytes and live bytes are usable
+    /// bytes; attempts and successes are not counted.
     ThreadRow, ThreadCells, 256, {
         /// Kernel thread id.
         tid: u32,
@@ -208,14 +212,19 @@ row! {
         new_stacks: u64,
         /// Stacks walked in full through the slow path.
         slow_walks: u64,
-        /// Reserved, zero.
-        more: [u64; 4],
+        /// Sampled: the variances of allocations, their bytes, frees and theirs, as the bits of 64-bit floats. Counting: see
+        /// [`BY_MODE_FLUSHED`] and what follows it. Exact: zero.
+        by_mode: [u64; 4],
     }
 }
 
 row! {
     /// What one table of counters holds for one site: one thread's doings there, or those of several threads one
     /// after the other. Totals are sums over all rows of a site, taken as wrapping 64-bit numbers.
+    ///
+    /// Sampled: the numbers are estimates in the units that [`ThreadRow`] has, and a site has a second row, under its id
+    /// with [`VARIANCE`] set, whose numbers are the variances of the first row's as the bits of 64-bit floats (blocks and
+    /// bytes, squared).
     CounterRow, CounterCells, 64, {
         /// Site id. The marker.
         site: u32,
@@ -326,6 +335,23 @@ const _: () = {
     assert!(CounterRow::BYTES as u64 == Table::Counters.row_bytes());
     assert!(ShadowRow::BYTES as u64 == Table::Shadow.row_bytes());
 };
+
+/// Set in [`CounterRow::site`] of a row of variances.
+pub const VARIANCE: u32 = 1 << 31;
+
+/// In mode sampled, counts of blocks are multiples of 1 / this.
+pub const COUNTS_PER_BLOCK: u64 = 1 << 10;
+
+/// In mode sampled, an allocation has the chance of its size and so many bytes more: of what the block costs beside what is
+/// asked for, and so that no block is so small that it would be met by the rarest chance only, and count the more.
+pub const SAMPLED_BYTES_MORE: u64 = 64;
+
+/// Place in [`ThreadRow::by_mode`] in mode counting: what the thread has added to the process's live bytes (as i64).
+pub const BY_MODE_FLUSHED: usize = 0;
+/// The same: the most live bytes of the thread alone, up to when it last added to the process's (as i64).
+pub const BY_MODE_PEAK: usize = 1;
+/// The same: the most that the unflushed bytes have been since.
+pub const BY_MODE_HIGH: usize = 2;
 
 /// The kind of call that allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

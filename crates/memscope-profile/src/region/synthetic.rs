@@ -60,7 +60,7 @@ encode! {
     SiteRow { node task birth kind }
     ThreadRow { tid state thread_pointer name birth reserved attempts successes allocations
         allocated_bytes frees freed_bytes temporary reallocs unknown_frees truncated_stacks
-        foreign_stacks unflushed_bytes misses failed new_stacks slow_walks more }
+        foreign_stacks unflushed_bytes misses failed new_stacks slow_walks by_mode }
     CounterRow { site epoch allocations allocated_bytes frees freed_bytes temporary peak_blocks
         peak_bytes }
     ShadowRow { base offset }

@@ -3,7 +3,7 @@
 use super::synthetic::{Encode, Synthetic, zeros};
 use super::*;
 use crate::model::{Counts, Kind, Mode};
-use memscope_region::header::{CHUNKS_OFFSET, HEADER_BYTES};
+use memscope_region::header::{CHUNKS_OFFSET, HEADER_BYTES, VERSION};
 use memscope_region::record::{Birth, Record, SIZE_ELSEWHERE};
 use memscope_region::table::{CHUNKS_PER_TABLE, EXTENT_BYTES};
 use memscope_region::{CounterRow, HeaderRow, SiteRow, Table, ThreadRow};
@@ -136,6 +136,7 @@ fn a_small_region_in_full() {
             // 4 by the old epoch, and nothing then by the rows of the peak's.
             peak_blocks: 4,
             peak_bytes: 80,
+            ..Counts::default()
         }
     );
     assert_eq!((other.counts.peak_blocks, other.counts.peak_bytes), (3, 50));
@@ -279,7 +280,7 @@ fn what_is_no_region_is_refused_in_words() {
     assert_eq!(patched(0, b"hello"), "the region is not a memscope region");
     assert_eq!(
         patched(8, &[9]),
-        "the region has format version 9, and this memscope knows version 3"
+        format!("the region has format version 9, and this memscope knows version {VERSION}")
     );
     assert!(patched(12, &[0]).contains("never completed"));
     let empty = small().build();
