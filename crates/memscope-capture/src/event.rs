@@ -68,7 +68,7 @@ fn flush(header: &Header, row: &ThreadCells, held: i64) {
 
 /// Before live bytes fall: if they are the largest so far, that is the peak.
 #[inline(always)]
-fn before_fall(header: &Header, row: &ThreadCells) {
+pub(crate) fn before_fall(header: &Header, row: &ThreadCells) {
     // ORDERING: relaxed; see `keep_peak`.
     let live = header
         .live_bytes
@@ -140,7 +140,11 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
 /// # Safety
 /// As for [`allocated`].
 #[inline(never)]
-unsafe fn walked(guard: &mut Guard, entry: Entry, kind: Kind) -> Option<&'static CounterCells> {
+pub(crate) unsafe fn walked(
+    guard: &mut Guard,
+    entry: Entry,
+    kind: Kind,
+) -> Option<&'static CounterCells> {
     let state = guard.state();
     // SAFETY: the caller's promise.
     let taken = unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) };
@@ -212,14 +216,14 @@ fn size_place(block: usize) -> Option<&'static AtomicU64> {
 
 /// Stores a large block's size; whether there was room.
 #[cold]
-fn store_size(block: usize, size: u64) -> bool {
+pub(crate) fn store_size(block: usize, size: u64) -> bool {
     // ORDERING: relaxed; it belongs to the block's owner.
     size_place(block).map(|place| place.store(size, Ordering::Relaxed)).is_some()
 }
 
 /// Takes a large block's size out of the record after its own, and clears it.
 #[cold]
-fn take_size(block: usize) -> u64 {
+pub(crate) fn take_size(block: usize) -> u64 {
     // ORDERING: relaxed, as above.
     size_place(block).map_or(0, |place| place.swap(0, Ordering::Relaxed))
 }

@@ -38,6 +38,11 @@ pub trait Host {
     /// # Safety
     /// See [`Host::malloc`].
     unsafe fn free(block: RawBlock);
+    /// The bytes of a block that the program may use: `malloc_usable_size`.
+    ///
+    /// # Safety
+    /// The block is one of this allocator's, and not null.
+    unsafe fn usable_bytes(block: RawBlock) -> usize;
 }
 
 /// Records a block that an allocator's function returned, or that it returned none.

@@ -30,6 +30,7 @@
 pub mod arch;
 pub mod arena;
 pub mod cfi;
+pub mod counting;
 pub mod event;
 pub mod fork;
 pub mod frame;
@@ -42,6 +43,7 @@ pub mod own;
 pub mod process;
 pub mod recall;
 pub mod rule;
+pub mod sampled;
 pub mod side;
 pub mod site;
 pub mod slow;

@@ -9,6 +9,7 @@
 use crate::arch;
 use crate::module::Modules;
 use crate::rule::{FIRST_BITS, Found, RuleTable, RuleView};
+use crate::sampled;
 use crate::thread::ThreadState;
 use crate::trie::Nodes;
 use crate::trie::Root;
@@ -18,7 +19,7 @@ use memscope_region::row::{Fill, MissCause};
 use memscope_region::sys;
 use memscope_region::table::RECORD_CHUNK_BYTES;
 use memscope_region::writer::Writer;
-use memscope_region::{Header, Table, record};
+use memscope_region::{Header, Table, header, record};
 
 /// Not started (or wiped).
 pub const BLANK: u32 = 0;
@@ -131,6 +132,10 @@ pub struct Start<'a> {
     pub fd: i32,
     /// log2 of the bytes of address space that no two blocks begin in: 5 for glibc, 4 for others.
     pub granule_shift: u32,
+    /// [`header::MODE_EXACT`], [`header::MODE_SAMPLED`] or [`header::MODE_COUNTING`].
+    pub mode: u32,
+    /// Mean bytes between two samples, if sampled.
+    pub interval_bytes: u64,
     /// The command line as the kernel has it: arguments, each ended by a zero byte.
     pub command: &'a [u8],
     /// The executable's path.
@@ -215,6 +220,12 @@ impl Process {
         // Readers in other processes wait for `ready`, threads for `shadow`: both are stored last.
         header.pid.fill(sys::pid());
         header.granule_shift.fill(options.granule_shift);
+        header.mode.fill(options.mode);
+        if options.mode == header::MODE_SAMPLED {
+            header.interval_bytes.fill(options.interval_bytes);
+            sampled::gap::set_interval(options.interval_bytes);
+            sampled::filter::FILTER.prepare();
+        }
         header.start_realtime_ns.fill(sys::clock_ns(libc::CLOCK_REALTIME));
         header.start_monotonic_ns.fill(sys::clock_ns(libc::CLOCK_MONOTONIC));
         header.forked_from.fill(options.forked_from);

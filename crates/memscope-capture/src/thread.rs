@@ -15,7 +15,8 @@ use crate::task::Current;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
-use memscope_region::row::{Fill, MissCause, ThreadCells};
+use memscope_region::header::MODE_COUNTING;
+use memscope_region::row::{BY_MODE_FLUSHED, Fill, MissCause, ThreadCells};
 use memscope_region::{Header, Table, sys};
 
 /// A thread's state.
@@ -347,6 +348,9 @@ fn take_over(writer: &memscope_region::writer::Writer, thread: &'static ThreadSt
         // What the dead thread had not yet added to the process's live bytes is added now.
         let rest = old.unflushed_bytes.swap(0, Ordering::Relaxed);
         writer.header().live_bytes.fetch_add(rest, Ordering::Relaxed);
+        if writer.header().mode.load(Ordering::Relaxed) == MODE_COUNTING {
+            old.by_mode[BY_MODE_FLUSHED].fetch_add(rest, Ordering::Relaxed);
+        }
         old.state.fill(2);
         thread.row.fill(core::ptr::from_ref(row).cast_mut());
     }

@@ -163,3 +163,86 @@ pub fn prefetch(address: *const u8) {
     // SAFETY: a hint that never faults.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }
+
+// What sampling and counting keep for each thread, beside the word and reached in the same way.
+global_asm!(
+    ".pushsection .tbss.memscope_mode,\"awT\",@nobits",
+    ".p2align 3",
+    ".irp name, memscope_countdown, memscope_random, memscope_mark, memscope_row",
+    ".hidden \\name",
+    ".globl \\name",
+    ".type \\name, @object",
+    ".size \\name, 8",
+    "\\name:",
+    ".zero 8",
+    ".endr",
+    ".popsection",
+);
+
+/// Takes `amount` from the thread's countdown; whether it fell below 0, and wrapped. One instruction on memory, so that
+/// a signal handler that allocates cannot come in between.
+#[inline(always)]
+pub fn spend(amount: usize) -> bool {
+    // SAFETY: changes the calling thread's own word.
+    unsafe {
+        asm!(
+            "mov rax, qword ptr [rip + memscope_countdown@GOTTPOFF]",
+            "sub qword ptr fs:[rax], {amount}",
+            "jb {below}",
+            amount = in(reg) amount,
+            below = label { return true },
+            out("rax") _,
+            options(nostack),
+        );
+    }
+    false
+}
+
+/// Functions that read and write a thread-local word.
+macro_rules! words {
+    ($($(#[$doc:meta])* $symbol:literal: $get:ident, $set:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[inline(always)]
+            pub fn $get() -> u64 {
+                let word: u64;
+                // SAFETY: reads the calling thread's own word.
+                unsafe {
+                    asm!(
+                        concat!("mov {word}, qword ptr [rip + ", $symbol, "@GOTTPOFF]"),
+                        "mov {word}, qword ptr fs:[{word}]",
+                        word = out(reg) word,
+                        options(nostack, preserves_flags, readonly),
+                    );
+                }
+                word
+            }
+
+            #[doc = concat!("Sets what [`", stringify!($get), "`] gives.")]
+            #[inline]
+            pub fn $set(word: u64) {
+                // SAFETY: writes the calling thread's own word.
+                unsafe {
+                    asm!(
+                        concat!("mov {place}, qword ptr [rip + ", $symbol, "@GOTTPOFF]"),
+                        "mov qword ptr fs:[{place}], {word}",
+                        place = out(reg) _,
+                        word = in(reg) word,
+                        options(nostack, preserves_flags),
+                    );
+                }
+            }
+        )*
+    };
+}
+
+words! {
+    /// What is left of the thread's countdown in bytes.
+    "memscope_countdown": countdown, set_countdown;
+    /// The state of the thread's random numbers; 0 in a new thread.
+    "memscope_random": random_state, set_random_state;
+    /// The countdown as it stood after the thread's last sample.
+    "memscope_mark": sample_mark, set_sample_mark;
+    /// The address of the row in which the thread counts; 0 in a new thread.
+    "memscope_row": counting_row, set_counting_row;
+}

@@ -1,0 +1,210 @@
+//! A sampled block enters and leaves: its weight in the rows, its record, the filter.
+//!
+//! The order is that of every event (see [`crate::event`]); the filter is entered before the block is the program's, and
+//! left after its record was cleared. The process's live bytes and its peak are estimates, changed at once by whoever
+//! has a sample: nothing is held back.
+
+use super::filter::FILTER;
+use super::gap::interval_bytes;
+use super::weight::Weight;
+use crate::arch::{self, Entry};
+use crate::event::{add, before_fall, keep_peak, store_size, take_size, walked};
+use crate::process::{PROCESS, birth};
+use crate::thread::Guard;
+use core::sync::atomic::{AtomicU64, Ordering};
+use memscope_region::record::Record;
+use memscope_region::row::{CounterCells, Fill, VARIANCE};
+use memscope_region::{Header, Kind, MissCause, Table};
+
+/// Adds to a cell that holds the bits of a float and that only this thread writes.
+fn add_float(cell: &AtomicU64, amount: f64) {
+    // ORDERING: relaxed; one writer.
+    let sum = f64::from_bits(cell.load(Ordering::Relaxed)) + amount;
+    cell.store(sum.to_bits(), Ordering::Relaxed);
+}
+
+/// What [`keep_peak`] does, for a row of variances.
+fn keep_peak_variance(header: &Header, row: &CounterCells) {
+    // ORDERING: relaxed, as in `keep_peak`.
+    let epoch = header.peak_epoch.load(Ordering::Relaxed);
+    if row.epoch.load(Ordering::Relaxed) != epoch {
+        // ORDERING: relaxed, the thread's own.
+        let load = |cell: &AtomicU64| f64::from_bits(cell.load(Ordering::Relaxed));
+        row.peak_blocks.fill((load(&row.allocations) - load(&row.frees)).to_bits());
+        row.peak_bytes.fill((load(&row.allocated_bytes) - load(&row.freed_bytes)).to_bits());
+        row.epoch.fill(epoch);
+    }
+}
+
+/// The row of a site's variances.
+fn variances(guard: &mut Guard, site: u32) -> Option<&'static CounterCells> {
+    let state = guard.state();
+    let row = state.sites.make_site(&mut state.arena, &PROCESS, site | VARIANCE);
+    row.map_err(|cause| guard.miss(cause)).ok()
+}
+
+/// Records that `block` of `size` bytes, which is in the sample, was allocated by the call that entered at `entry`.
+///
+/// # Safety
+/// The calling thread is in the hook that was entered there, and owns the block.
+#[inline(never)]
+pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usize, size: usize) {
+    let (row, header) = (guard.row(), guard.header());
+    add(&row.attempts, 1);
+    let Some(place) = guard.record(block).or_else(|| PROCESS.make_record(block)) else {
+        guard.miss(MissCause::Records);
+        return;
+    };
+    // SAFETY: the caller's promise.
+    let Some(counter) = (unsafe { walked(guard, entry, kind) }) else { return };
+    // ORDERING: relaxed; this thread stored the site.
+    let site = counter.site.load(Ordering::Relaxed);
+    let Some(errors) = variances(guard, site) else { return };
+    free_late(guard, place, block);
+    let record = Record::new(site, size as u64, birth(header));
+    if record.size_is_elsewhere() && !store_size(block, size as u64) {
+        guard.miss(MissCause::Records);
+        return;
+    }
+    let weight = Weight::new(size as u64, interval_bytes());
+    keep_peak(header, counter);
+    keep_peak_variance(header, errors);
+    add(&counter.allocations, weight.count);
+    add(&counter.allocated_bytes, weight.bytes);
+    add_float(&errors.allocations, weight.count_variance);
+    add_float(&errors.allocated_bytes, weight.bytes_variance);
+    place.fill(record.0);
+    FILTER.enter(block);
+    // ORDERING: relaxed; a sum.
+    header.live_bytes.fetch_add(weight.bytes, Ordering::Relaxed);
+    guard.state().last_block = block;
+    arch::set_sample_mark(arch::countdown());
+    let [allocations, allocated_bytes, ..] = &row.by_mode;
+    add(&row.allocations, weight.count);
+    add(&row.allocated_bytes, weight.bytes);
+    add_float(allocations, weight.count_variance);
+    add_float(allocated_bytes, weight.bytes_variance);
+    if kind == Kind::Realloc {
+        add(&row.reallocs, weight.count);
+    }
+    add(&row.successes, 1);
+}
+
+/// Counts the free of the block that was here before, which was missed.
+fn free_late(guard: &mut Guard, place: &AtomicU64, block: usize) {
+    // ORDERING: relaxed, as in `allocated`.
+    let stale = Record(place.load(Ordering::Relaxed));
+    // What is left of the size of a large block is no record.
+    // ORDERING: relaxed; the count only grows.
+    let sites = guard.header().rows[Table::Sites as usize].load(Ordering::Relaxed);
+    if (1..=sites).contains(&stale.site()) {
+        freed_at(guard, place, stale, block, true);
+    }
+}
+
+/// A sampled block whose free was recorded, and what is needed to take that back.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    record: Record,
+    size: u64,
+    was_last: bool,
+}
+
+/// Records that `block` is about to be freed, if it is in the sample. `moving`: by a realloc. Returns what is needed to
+/// take it back.
+#[inline(never)]
+pub fn freeing(guard: &mut Guard, block: usize, moving: bool) -> Option<Left> {
+    let place = guard.record(block)?;
+    // ORDERING: relaxed; the record belongs to whoever owns the block.
+    let record = Record(place.load(Ordering::Relaxed));
+    if record.site() == 0 {
+        return None;
+    }
+    let row = guard.row();
+    add(&row.attempts, 1);
+    let left = freed_at(guard, place, record, block, moving)?;
+    add(&row.successes, 1);
+    Some(left)
+}
+
+/// Counts the free of the block whose record is `record`, at `place`.
+fn freed_at(
+    guard: &mut Guard,
+    place: &AtomicU64,
+    record: Record,
+    block: usize,
+    moving: bool,
+) -> Option<Left> {
+    let (row, header) = (guard.row(), guard.header());
+    let state = guard.state();
+    let counter = state.sites.make_site(&mut state.arena, &PROCESS, record.site());
+    let counter = counter.map_err(|cause| guard.miss(cause)).ok()?;
+    let errors = variances(guard, record.site())?;
+    // ORDERING: relaxed, as in `freeing`.
+    place.store(0, Ordering::Relaxed);
+    FILTER.leave(block);
+    let size = if record.size_is_elsewhere() { take_size(block) } else { record.size_field() };
+    let weight = Weight::new(size, interval_bytes());
+    before_fall(header, row);
+    keep_peak(header, counter);
+    keep_peak_variance(header, errors);
+    add(&counter.frees, weight.count);
+    add(&counter.freed_bytes, weight.bytes);
+    add_float(&errors.frees, weight.count_variance);
+    add_float(&errors.freed_bytes, weight.bytes_variance);
+    // Any allocation since would have changed the countdown.
+    let was_last = guard.state().last_block == block && arch::countdown() == arch::sample_mark();
+    if was_last {
+        guard.state().last_block = 0;
+        if !moving {
+            add(&counter.temporary, weight.count);
+            add_float(&errors.temporary, weight.count_variance);
+            add(&row.temporary, weight.count);
+        }
+    }
+    // ORDERING: relaxed; a sum.
+    header.live_bytes.fetch_sub(weight.bytes, Ordering::Relaxed);
+    let [.., frees, freed_bytes] = &row.by_mode;
+    add(&row.frees, weight.count);
+    add(&row.freed_bytes, weight.bytes);
+    add_float(frees, weight.count_variance);
+    add_float(freed_bytes, weight.bytes_variance);
+    Some(Left { record, size, was_last })
+}
+
+/// Takes back a free that did not happen: a realloc failed and its block is still there.
+#[cold]
+pub fn take_back(guard: &mut Guard, block: usize, left: Left) {
+    let (row, header) = (guard.row(), guard.header());
+    let site = left.record.site();
+    let (Some(place), Some(counter), Some(errors)) =
+        (guard.record(block), guard.state().sites.find_site(site), variances(guard, site))
+    else {
+        return;
+    };
+    if left.record.size_is_elsewhere() {
+        store_size(block, left.size);
+    }
+    FILTER.enter(block);
+    // ORDERING: relaxed; the block is still the caller's.
+    place.store(left.record.0, Ordering::Relaxed);
+    let weight = Weight::new(left.size, interval_bytes());
+    keep_peak(header, counter);
+    keep_peak_variance(header, errors);
+    add(&counter.frees, weight.count.wrapping_neg());
+    add(&counter.freed_bytes, weight.bytes.wrapping_neg());
+    add_float(&errors.frees, -weight.count_variance);
+    add_float(&errors.freed_bytes, -weight.bytes_variance);
+    let [.., frees, freed_bytes] = &row.by_mode;
+    add(&row.frees, weight.count.wrapping_neg());
+    add(&row.freed_bytes, weight.bytes.wrapping_neg());
+    add_float(frees, -weight.count_variance);
+    add_float(freed_bytes, -weight.bytes_variance);
+    add(&row.attempts, 1u64.wrapping_neg());
+    add(&row.successes, 1u64.wrapping_neg());
+    // ORDERING: relaxed; a sum.
+    header.live_bytes.fetch_add(weight.bytes, Ordering::Relaxed);
+    if left.was_last {
+        guard.state().last_block = block;
+    }
+}
