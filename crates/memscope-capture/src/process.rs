@@ -187,6 +187,10 @@ impl Process {
             thread.retire();
         }
         arch::set_thread_word(0);
+        // A row of the parent's, and its sequence of random numbers. A gap may be drawn anew at any time.
+        arch::set_counting_row(0);
+        arch::set_random_state(0);
+        arch::set_countdown(0);
         parent
     }
 

@@ -5,6 +5,7 @@
 //! four functions that everything needs come from the C library directly until then (`__libc_malloc` and so on), so that
 //! dlsym itself could be served.
 
+use crate::behind::behind;
 use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use memscope_capture::hooks::{Host, RawBlock};
@@ -188,5 +189,80 @@ impl Host for Behind {
     #[inline(always)]
     unsafe fn free(block: RawBlock) {
         call!(FREE.function, fn(block: RawBlock));
+    }
+
+    unsafe fn usable_bytes(block: RawBlock) -> usize {
+        behind!(MALLOC_USABLE_SIZE, fn(RawBlock) -> usize, (block), 0)
+    }
+}
+
+/// The same, where blocks are the C library's and lie in chunks as we know them: how large a block is stands before it.
+pub(crate) struct Chunks;
+
+impl Host for Chunks {
+    fn start() {
+        Behind::start();
+    }
+
+    #[inline(always)]
+    unsafe fn malloc(size: usize) -> RawBlock {
+        // SAFETY: passed on; likewise below.
+        unsafe { Behind::malloc(size) }
+    }
+
+    #[inline(always)]
+    unsafe fn calloc(count: usize, size: usize) -> RawBlock {
+        // SAFETY: as above.
+        unsafe { Behind::calloc(count, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(block: RawBlock, size: usize) -> RawBlock {
+        // SAFETY: as above.
+        unsafe { Behind::realloc(block, size) }
+    }
+
+    #[inline(always)]
+    unsafe fn free(block: RawBlock) {
+        // SAFETY: as above.
+        unsafe { Behind::free(block) }
+    }
+
+    #[inline(always)]
+    unsafe fn usable_bytes(block: RawBlock) -> usize {
+        // SAFETY: as above.
+        unsafe { chunk_usable_bytes(block) }
+    }
+}
+
+/// Bits of a chunk's size that are flags, and the one of a chunk that is a mapping of its own.
+const CHUNK_FLAGS: usize = 7;
+const CHUNK_IS_MAPPED: usize = 2;
+
+/// What `malloc_usable_size` of the C library says, without calling it: the word before a block holds the chunk's size.
+/// The chunk's last word is the block's too unless the chunk is a mapping of its own.
+#[inline(always)]
+unsafe fn chunk_usable_bytes(block: RawBlock) -> usize {
+    // SAFETY: the caller's promise.
+    let word = unsafe { *block.cast::<usize>().sub(1) };
+    (word & !CHUNK_FLAGS).wrapping_sub(8 + 4 * (word & CHUNK_IS_MAPPED))
+}
+
+/// Whether the C library's blocks lie in chunks as we know them.
+pub(crate) fn are_chunks_known() -> bool {
+    if !core::ptr::eq(MALLOC.get(), __libc_malloc as *mut c_void) {
+        return false;
+    }
+    // SAFETY: any size may be asked for.
+    let block = unsafe { __libc_malloc(100) };
+    if block.is_null() {
+        return false;
+    }
+    let told = behind!(MALLOC_USABLE_SIZE, fn(RawBlock) -> usize, (block), 0);
+    // SAFETY: the C library's block; nobody else has it.
+    unsafe {
+        let read = chunk_usable_bytes(block);
+        __libc_free(block);
+        told == read
     }
 }

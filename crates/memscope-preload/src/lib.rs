@@ -2,7 +2,7 @@
 //!
 //! Loaded by LD_PRELOAD under `memscope run`. Each hooked symbol is a stub of two instructions (see [`stub`]) that
 //! hands its arguments and the state at entry to the bodies in `memscope-capture`. What is hooked stands in one table,
-//! in [`stub`]; the allocator behind is found in [`host`]; [`start`] makes the region and hands it to the supervisor;
+//! in [`stub`]; each mode has bodies of its own, chosen in [`dispatch`]; the allocator behind is found in [`host`]; [`start`] makes the region and hands it to the supervisor;
 //! [`child`], [`exec`] and [`spawn`] see to it that children, and images that are executed in a process's place, are
 //! recorded too.
 //!
@@ -12,6 +12,7 @@
 
 mod behind;
 mod child;
+mod dispatch;
 mod environment;
 mod exec;
 mod follow;

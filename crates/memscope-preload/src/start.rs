@@ -6,12 +6,14 @@
 
 use crate::environment::{self, Entries, variable};
 use crate::follow::{self, Kept};
-use crate::{child, exec, host, spawn};
+use crate::{child, dispatch, exec, host, spawn};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use memscope_capture::arch;
 use memscope_capture::process::{PROCESS, Start};
+use memscope_capture::sampled;
 use memscope_region::hello::{
-    Hello, OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, SOCKET_VARIABLE,
+    DEFAULT_INTERVAL_BYTES, Hello, INTERVAL_VARIABLE, MODE_VARIABLE, OPTION_NO_ARGUMENTS,
+    OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, SOCKET_VARIABLE,
 };
 use memscope_region::table::{REGION_BYTES, Table};
 use memscope_region::{header, sys};
@@ -34,6 +36,7 @@ pub(crate) fn start() {
     }
     if make_region().is_none() {
         PROCESS.give_up();
+        dispatch::choose(dispatch::NOT_RECORDED);
     }
 }
 
@@ -42,6 +45,8 @@ struct Orders {
     socket: &'static [u8],
     options: &'static [u8],
     granule_shift: u32,
+    mode: u32,
+    interval_bytes: u64,
     /// As [`Start::forked_from`].
     forked_from: u32,
 }
@@ -51,8 +56,12 @@ impl Orders {
     fn of_image(environment: Entries) -> Option<Self> {
         // SAFETY: an environment, which lives as long as the process.
         let value = |name| unsafe { variable(environment, name) }.map(CStr::to_bytes);
+        // SAFETY: as above.
+        let (mode, interval_bytes) = unsafe { mode(environment) };
         Some(Self {
             granule_shift: host::resolve(),
+            mode,
+            interval_bytes,
             socket: value(SOCKET_VARIABLE)?,
             options: value(OPTIONS_VARIABLE).unwrap_or_default(),
             forked_from: 0,
@@ -67,6 +76,8 @@ impl Orders {
         (arch::dl_find_object() != 0).then_some(())?;
         Some(Self {
             granule_shift: host::granule_shift(),
+            mode: dispatch::chosen(),
+            interval_bytes: sampled::gap::interval_bytes() as u64,
             socket: kept.socket(),
             options: kept.options(),
             forked_from,
@@ -88,6 +99,7 @@ fn make_region() -> Option<()> {
     let sent = hand_over(&orders, socket);
     sys::close(socket);
     sent?;
+    dispatch::choose(orders.mode);
     if orders.forked_from == 0 {
         // SAFETY: the program has not begun, and this is done once.
         unsafe { follow::keep(environment) };
@@ -113,6 +125,8 @@ fn hand_over(orders: &Orders, socket: i32) -> Option<()> {
     let options = Start {
         fd,
         granule_shift: orders.granule_shift,
+        mode: orders.mode,
+        interval_bytes: orders.interval_bytes,
         command: &buffer_bytes[..length],
         exe: &path[..path_length],
         forked_from: orders.forked_from,
@@ -126,6 +140,24 @@ fn hand_over(orders: &Orders, socket: i32) -> Option<()> {
     let sent = started.and_then(|()| sys::send_with_descriptor(socket, &hello.encode(), fd));
     sys::close(fd);
     sent.ok()
+}
+
+/// The mode that is asked for, and the interval. What cannot be understood is exact.
+///
+/// # Safety
+/// As for [`variable`].
+unsafe fn mode(environment: Entries) -> (u32, u64) {
+    // SAFETY: the caller's promise.
+    let value = |name| unsafe { variable(environment, name) }.map(CStr::to_bytes);
+    match value(MODE_VARIABLE) {
+        Some(b"counting") => (header::MODE_COUNTING, 0),
+        Some(b"sampled") => {
+            let digits = value(INTERVAL_VARIABLE).and_then(|digits| str::from_utf8(digits).ok());
+            let interval = digits.and_then(|digits| digits.parse().ok()).filter(|bytes| *bytes > 0);
+            (header::MODE_SAMPLED, interval.unwrap_or(DEFAULT_INTERVAL_BYTES))
+        }
+        _ => (header::MODE_EXACT, 0),
+    }
 }
 
 /// Reads a file from its start; returns how much of the buffer it filled.

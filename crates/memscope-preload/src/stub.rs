@@ -1,14 +1,15 @@
 //! The hooked symbols.
 //!
 //! A stub notes the state at entry (rsp, and rbp, which is still the caller's) behind the C arguments and jumps to
-//! its body, so that the walk begins at the caller: no frame of ours is ever on it.
+//! its body, so that the walk begins at the caller: no frame of ours is ever on it. The four functions that are called
+//! all the time have a body for each mode; their stubs stand in [`crate::dispatch`].
 
 use crate::behind::behind;
-use crate::host::{self, Behind};
+use crate::{dispatch, host};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
 use memscope_capture::arch::Entry;
-use memscope_capture::hooks::{self, RawBlock};
+use memscope_capture::hooks::RawBlock;
 use memscope_capture::process::PROCESS;
 
 /// Each hooked symbol with the registers that its C arguments leave free for the entry, and its body.
@@ -34,30 +35,12 @@ macro_rules! hook {
 }
 
 hook! {
-    malloc, "rsi", "rdx" => malloc_body;
-    calloc, "rdx", "rcx" => calloc_body;
-    realloc, "rdx", "rcx" => realloc_body;
     reallocarray, "rcx", "r8" => reallocarray_body;
     posix_memalign, "rcx", "r8" => posix_memalign_body;
     aligned_alloc, "rdx", "rcx" => aligned_alloc_body;
     memalign, "rdx", "rcx" => memalign_body;
     valloc, "rsi", "rdx" => valloc_body;
     pvalloc, "rsi", "rdx" => pvalloc_body;
-}
-
-unsafe extern "C" fn malloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
-    // SAFETY: called by the stub only, with the state at its entry; likewise below.
-    unsafe { hooks::malloc::<Behind>(size, Entry { sp, rbp }) }
-}
-
-unsafe extern "C" fn calloc_body(count: usize, size: usize, sp: usize, rbp: usize) -> RawBlock {
-    // SAFETY: as above.
-    unsafe { hooks::calloc::<Behind>(count, size, Entry { sp, rbp }) }
-}
-
-unsafe extern "C" fn realloc_body(block: RawBlock, size: usize, sp: usize, rbp: usize) -> RawBlock {
-    // SAFETY: as above.
-    unsafe { hooks::realloc::<Behind>(block, size, Entry { sp, rbp }) }
 }
 
 unsafe extern "C" fn reallocarray_body(
@@ -69,7 +52,7 @@ unsafe extern "C" fn reallocarray_body(
 ) -> RawBlock {
     // A product that overflows is a request that no allocator grants; it fails, and is counted, like any other.
     // SAFETY: as above.
-    unsafe { hooks::realloc::<Behind>(block, count.saturating_mul(size), Entry { sp, rbp }) }
+    unsafe { dispatch::reallocate(block, count.saturating_mul(size), Entry { sp, rbp }) }
 }
 
 /// The error number of a function that does not exist here (EINVAL, as for a bad alignment).
@@ -91,7 +74,7 @@ unsafe extern "C" fn posix_memalign_body(
         )
     };
     // SAFETY: as above.
-    unsafe { hooks::posix_memalign::<Behind>(place, size, Entry { sp, rbp }, allocate) }
+    unsafe { dispatch::posix_memalign(place, size, Entry { sp, rbp }, allocate) }
 }
 
 unsafe extern "C" fn aligned_alloc_body(
@@ -104,7 +87,7 @@ unsafe extern "C" fn aligned_alloc_body(
     let allocate =
         || behind!(host::ALIGNED_ALLOC, fn(usize, usize) -> RawBlock, (alignment, size), missing);
     // SAFETY: as above.
-    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+    unsafe { dispatch::aligned(size, Entry { sp, rbp }, allocate) }
 }
 
 unsafe extern "C" fn memalign_body(
@@ -117,29 +100,19 @@ unsafe extern "C" fn memalign_body(
     let allocate =
         || behind!(host::MEMALIGN, fn(usize, usize) -> RawBlock, (alignment, size), missing);
     // SAFETY: as above.
-    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+    unsafe { dispatch::aligned(size, Entry { sp, rbp }, allocate) }
 }
 
 unsafe extern "C" fn valloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
     let allocate = || behind!(host::VALLOC, fn(usize) -> RawBlock, (size), core::ptr::null_mut());
     // SAFETY: as above.
-    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
+    unsafe { dispatch::aligned(size, Entry { sp, rbp }, allocate) }
 }
 
 unsafe extern "C" fn pvalloc_body(size: usize, sp: usize, rbp: usize) -> RawBlock {
     let allocate = || behind!(host::PVALLOC, fn(usize) -> RawBlock, (size), core::ptr::null_mut());
     // SAFETY: as above.
-    unsafe { hooks::aligned::<Behind>(size, Entry { sp, rbp }, allocate) }
-}
-
-/// `free`.
-///
-/// # Safety
-/// As for the C function.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn free(block: RawBlock) {
-    // SAFETY: the caller's promise.
-    unsafe { hooks::free::<Behind>(block) }
+    unsafe { dispatch::aligned(size, Entry { sp, rbp }, allocate) }
 }
 
 /// `free_sized` of C23.
@@ -149,7 +122,7 @@ unsafe extern "C" fn free(block: RawBlock) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free_sized(block: RawBlock, _size: usize) {
     // SAFETY: the caller's promise. The standard lets free take its place.
-    unsafe { hooks::free::<Behind>(block) }
+    unsafe { dispatch::release(block) }
 }
 
 /// `free_aligned_sized` of C23.
@@ -159,7 +132,7 @@ unsafe extern "C" fn free_sized(block: RawBlock, _size: usize) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free_aligned_sized(block: RawBlock, _alignment: usize, _size: usize) {
     // SAFETY: the caller's promise. The standard lets free take its place.
-    unsafe { hooks::free::<Behind>(block) }
+    unsafe { dispatch::release(block) }
 }
 
 /// `malloc_usable_size`: an event of no kind, answered by the allocator behind. It stands here so that the answer comes
