@@ -43,6 +43,7 @@
 pub mod analyze;
 mod check;
 mod error;
+pub mod estimate;
 pub mod file;
 pub mod model;
 pub mod region;

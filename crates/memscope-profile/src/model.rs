@@ -4,6 +4,7 @@
 //! that comes from [`crate::file`] or [`crate::region`] has been checked: every id is in range, every parent of a
 //! stack node comes before the node, every frame range lies within `frames`.
 
+use crate::estimate::Deviations;
 use serde::{Deserialize, Serialize};
 
 pub use memscope_region::row::{Kind, MissCause};
@@ -167,7 +168,8 @@ pub enum Mode {
     Exact,
     /// A sample by bytes; counts are estimates.
     Sampled,
-    /// Totals only.
+    /// Totals only. What is live and its peak are then in usable bytes, as the allocator has them, and freed bytes are not
+    /// known.
     Counting,
 }
 
@@ -222,6 +224,8 @@ pub struct Totals {
     pub live_bytes: u64,
     /// Live blocks at the end (or when read).
     pub live_blocks: u64,
+    /// How far these may be off, in a sampled run.
+    pub deviations: Deviations,
 }
 
 /// A mapped object.
@@ -352,6 +356,8 @@ pub struct Counts {
     pub peak_blocks: u64,
     /// Its bytes alive at the process's peak.
     pub peak_bytes: u64,
+    /// How far these may be off, in a sampled run.
+    pub deviations: Deviations,
 }
 
 impl Counts {
@@ -390,6 +396,13 @@ pub struct Thread {
     pub freed_bytes: u64,
     /// Blocks freed with no allocation in between.
     pub temporary: u64,
+    /// Live bytes that the thread has added to the process's: more than 0 for who allocates and lets others free. Known in
+    /// mode counting only.
+    pub live_bytes: i64,
+    /// The most that these were.
+    pub peak_bytes: u64,
+    /// How far these may be off, in a sampled run: allocations, frees and their bytes.
+    pub deviations: Deviations,
 }
 
 /// A name that the program gave to blocks.

@@ -3,6 +3,7 @@
 //! Order is by value, largest first; equal values keep the order of the profile's sites. Lines without any of it
 //! are left out. Sums saturate: a profile with absurd counts gives absurd shares, not a panic.
 
+use crate::estimate::Deviations;
 use crate::model::{Counts, Profile};
 
 /// By what lines are ranked.
@@ -38,6 +39,19 @@ impl Metric {
             Metric::Allocations => counts.allocations,
             Metric::AllocatedBytes => counts.allocated_bytes,
             Metric::Temporary => counts.temporary,
+        }
+    }
+
+    /// How far [`Metric::value`] may be off, as a standard deviation.
+    pub fn deviation(self, counts: &Counts) -> u64 {
+        let Deviations { allocations, allocated_bytes, temporary, peak_bytes, live_bytes, .. } =
+            counts.deviations;
+        match self {
+            Metric::Peak => peak_bytes,
+            Metric::LiveAtEnd => live_bytes,
+            Metric::Allocations => allocations,
+            Metric::AllocatedBytes => allocated_bytes,
+            Metric::Temporary => temporary,
         }
     }
 
@@ -85,6 +99,7 @@ impl Counts {
         self.temporary = self.temporary.saturating_add(other.temporary);
         self.peak_blocks = self.peak_blocks.saturating_add(other.peak_blocks);
         self.peak_bytes = self.peak_bytes.saturating_add(other.peak_bytes);
+        self.deviations.add(&other.deviations);
     }
 }
 

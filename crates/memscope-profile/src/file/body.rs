@@ -4,12 +4,14 @@
 //! part: 1 byte: length of the name; the name; 8 bytes: length of the contents; the contents
 //! "profile"             what is small, in MessagePack with named fields
 //! "stacks.parent" ...   a column (see `columns`) of a large vector
+//! "deviations.frees" .. the same, one row for each site; only if the run was sampled
 //! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
 //! ```
 //!
 //! Invariant: all columns of a vector have the same length, and it is known before memory is asked for.
 
 use super::columns::{self, Cell};
+use crate::estimate::Deviations;
 use crate::model::{Address, Frame, Profile, Sample, Site, SiteChange, StackNode, Timeline};
 use std::collections::HashMap;
 use std::io;
@@ -55,6 +57,10 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
     Frame::put_columns(frames, &mut body);
     StackNode::put_columns(stacks, &mut body);
     Site::put_columns(sites, &mut body);
+    let deviations: Vec<_> = sites.iter().map(|site| site.counts.deviations).collect();
+    if deviations.iter().any(|it| *it != Deviations::default()) {
+        Deviations::put_columns(&deviations, &mut body);
+    }
     Sample::put_columns(&timeline.samples, &mut body);
     let changes = timeline.samples.iter().map(|sample| sample.changes.len() as u64);
     put(&mut body, "samples.changes", &columns::encode(changes));
@@ -75,6 +81,15 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     profile.frames = Frame::columns(&parts)?;
     profile.stacks = StackNode::columns(&parts)?;
     profile.sites = Site::columns(&parts)?;
+    if parts.has("deviations.allocations") {
+        let deviations = Deviations::columns(&parts)?;
+        if deviations.len() != profile.sites.len() {
+            return Err("its sites and their deviations differ in number".to_owned());
+        }
+        for (site, deviations) in profile.sites.iter_mut().zip(deviations) {
+            site.counts.deviations = deviations;
+        }
+    }
     profile.strings = strings(&parts)?;
     profile.timeline.samples = samples(&parts)?;
     Ok(profile)
@@ -129,6 +144,10 @@ impl<'a> Parts<'a> {
             body = rest;
         }
         Ok(Self(parts))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name.as_bytes())
     }
 
     fn get(&self, name: &str) -> Result<&'a [u8], String> {
@@ -231,6 +250,18 @@ row!(Site, "sites", {
     "temporary": counts.temporary,
     "peak_blocks": counts.peak_blocks,
     "peak_bytes": counts.peak_bytes,
+});
+
+row!(Deviations, "deviations", {
+    "allocations": allocations,
+    "allocated_bytes": allocated_bytes,
+    "frees": frees,
+    "freed_bytes": freed_bytes,
+    "temporary": temporary,
+    "peak_blocks": peak_blocks,
+    "peak_bytes": peak_bytes,
+    "live_blocks": live_blocks,
+    "live_bytes": live_bytes,
 });
 
 row!(Sample, "samples", {

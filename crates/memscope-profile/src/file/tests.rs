@@ -1,6 +1,7 @@
 //! A profile comes back as it was, and no bytes do harm.
 
 use super::*;
+use crate::estimate::Deviations;
 use crate::model::{
     Address, Completeness, Counts, End, Frame, Label, Mark, Module, ProcessSummary, Run, Sample,
     Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, Warning,
@@ -28,6 +29,11 @@ fn sample(stacks: u32) -> Profile {
             temporary: 1,
             peak_blocks: 2,
             peak_bytes: 3,
+            deviations: Deviations {
+                allocated_bytes: u64::from(index) << 20,
+                live_blocks: 9,
+                ..Deviations::default()
+            },
         },
     };
     Profile {

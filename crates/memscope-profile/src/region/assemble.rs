@@ -1,13 +1,15 @@
 //! A region's rows become a profile: totals, completeness, threads, and what to say about damage.
 
-use super::counters::{Peak, Sum, sum_by_site};
+use super::counters::{Peak, Sum, deviation, sum_by_site, variance, whole};
 use super::layout::Layout;
 use super::rows::{Buffer, each_row};
 use super::stacks::{Build, Damage, Rows};
 use super::{Reading, Region};
 use crate::error::Result;
+use crate::estimate::Deviations;
 use crate::model::{Completeness, End, Inherited, Mode, Profile, Run, Thread, Totals, Warning};
 use memscope_region::record::Birth;
+use memscope_region::row::{BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK};
 use memscope_region::{HeaderRow, MissCause, Table, ThreadRow, header};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
@@ -30,7 +32,7 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
     let mut profile = Profile {
         completeness: threads.completeness(header),
         totals: threads.totals(header),
-        threads: threads.rows.iter().map(thread).collect(),
+        threads: threads.rows.iter().map(|row| thread(row, header.mode)).collect(),
         strings: vec![String::new()],
         ..Profile::default()
     };
@@ -49,7 +51,11 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
 
     profile.totals.peak_blocks =
         profile.sites.iter().fold(0, |sum: u64, site| sum.saturating_add(site.counts.peak_blocks));
-    if threads.open() > 1 {
+    if header.mode == header::MODE_SAMPLED {
+        let deviations = &mut profile.totals.deviations;
+        profile.sites.iter().for_each(|site| deviations.add(&site.counts.deviations));
+    }
+    if threads.open() > 1 && header.mode != header::MODE_COUNTING {
         // Threads hold back what they add to the process's sum, so its maximum lags behind; the rows of the sites were
         // set aside at the very moment, and what they add up to was alive then.
         let peak_bytes = profile.sites.iter().map(|site| site.counts.peak_bytes);
@@ -59,7 +65,8 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
         profile.totals.peak_ms = profile.run.duration_ns / 1_000_000;
     }
     profile.warnings = warnings(&layout, &damage);
-    if end != End::Running && live_by_site != threads.live_bytes(header) {
+    let has_sites = header.mode != header::MODE_COUNTING;
+    if end != End::Running && has_sites && live_by_site != threads.live_bytes(header) {
         profile.warnings.push(Warning {
             message: format!(
                 "The live bytes by site add up to {live_by_site}, and the threads counted {}.",
@@ -162,22 +169,40 @@ impl Threads {
     /// The peak is raised only when live bytes are about to fall; above it, the peak is now.
     fn peak(&self, header: &HeaderRow) -> Peak {
         let live_bytes = self.live_bytes(header).max(0) as u64;
-        if live_bytes > header.peak_bytes { Peak::Now } else { Peak::Past }
+        let is_now = match self.own_peak(header) {
+            Some(peak_bytes) => live_bytes >= peak_bytes && live_bytes > 0,
+            None => live_bytes > header.peak_bytes,
+        };
+        if is_now { Peak::Now } else { Peak::Past }
+    }
+
+    /// The peak in mode counting, if there was one thread: it knows its own to the byte.
+    fn own_peak(&self, header: &HeaderRow) -> Option<u64> {
+        match self.rows.as_slice() {
+            [only] if header.mode == header::MODE_COUNTING => Some(counted_live(only).1),
+            _ => None,
+        }
     }
 
     pub(super) fn totals(&self, header: &HeaderRow) -> Totals {
         let live_bytes = self.live_bytes(header).max(0) as u64;
-        let allocations = self.sum(|row| row.allocations);
-        let frees = self.sum(|row| row.frees);
+        let blocks = |count| if header.mode == header::MODE_SAMPLED { whole(count) } else { count };
+        let [allocations, frees] = [self.sum(|row| row.allocations), self.sum(|row| row.frees)];
+        let live_blocks = blocks((allocations.wrapping_sub(frees) as i64).max(0) as u64);
+        let allocations = blocks(allocations);
         Totals {
             allocations,
             allocated_bytes: self.sum(|row| row.allocated_bytes),
-            frees,
+            // As at a site: the difference is rounded, not its parts.
+            frees: match header.mode {
+                header::MODE_SAMPLED => allocations.saturating_sub(live_blocks),
+                _ => frees,
+            },
             freed_bytes: self.sum(|row| row.freed_bytes),
-            reallocs: self.sum(|row| row.reallocs),
-            temporary: self.sum(|row| row.temporary),
+            reallocs: blocks(self.sum(|row| row.reallocs)),
+            temporary: blocks(self.sum(|row| row.temporary)),
             failed: self.sum(|row| row.failed),
-            peak_bytes: header.peak_bytes.max(live_bytes),
+            peak_bytes: self.own_peak(header).unwrap_or_else(|| header.peak_bytes.max(live_bytes)),
             peak_blocks: 0,
             peak_ms: match self.peak(header) {
                 Peak::Past => ms(header.peak_tick),
@@ -185,7 +210,8 @@ impl Threads {
             },
             peak_is_end: matches!(self.peak(header), Peak::Now),
             live_bytes,
-            live_blocks: (allocations.wrapping_sub(frees) as i64).max(0) as u64,
+            live_blocks,
+            deviations: Deviations::default(),
         }
     }
 
@@ -196,16 +222,29 @@ impl Threads {
 
     pub(super) fn completeness(&self, header: &HeaderRow) -> Completeness {
         let threads = self.open();
+        let is_counting = header.mode == header::MODE_COUNTING;
+        // Counting counts nothing twice: its allocations and frees are its events.
+        let counted = |row: &ThreadRow| {
+            let counted = row.allocations.wrapping_add(row.frees).wrapping_add(row.failed);
+            if is_counting { counted } else { 0 }
+        };
+        let successes = self.sum(|row| row.successes).wrapping_add(self.sum(counted));
+        let attempts = self.sum(attempts).wrapping_add(self.sum(counted));
         Completeness {
-            attempts: self.sum(attempts).wrapping_add(header.unthreaded_attempts),
-            successes: self.sum(|row| row.successes),
+            attempts: attempts.wrapping_add(header.unthreaded_attempts),
+            successes,
             misses: std::array::from_fn(|cause| {
                 self.sum(|row| row.misses[cause]).wrapping_add(header.unthreaded_misses[cause])
             }),
             unknown_frees: self.sum(|row| row.unknown_frees),
             truncated_stacks: self.sum(|row| row.truncated_stacks),
             foreign_stacks: self.sum(|row| row.foreign_stacks),
-            peak_uncertainty_bytes: if threads > 1 { threads * FLUSH_BYTES } else { 0 },
+            // A sample enters at once.
+            peak_uncertainty_bytes: match header.mode {
+                header::MODE_SAMPLED => 0,
+                _ if threads > 1 => threads * FLUSH_BYTES,
+                _ => 0,
+            },
         }
     }
 }
@@ -216,10 +255,18 @@ fn attempts(row: &ThreadRow) -> u64 {
     row.attempts.wrapping_add(row.misses[MissCause::Reentered as usize])
 }
 
-fn thread(row: &ThreadRow) -> Thread {
+/// What a thread in mode counting has added to the process's live bytes, and the most that this was.
+fn counted_live(row: &ThreadRow) -> (i64, u64) {
+    let [flushed, peak, high] = [BY_MODE_FLUSHED, BY_MODE_PEAK, BY_MODE_HIGH]
+        .map(|place| row.by_mode.get(place).map_or(0, |cell| *cell as i64));
+    let live = flushed.wrapping_add(row.unflushed_bytes as i64);
+    (live, peak.max(flushed.wrapping_add(high)).max(0) as u64)
+}
+
+fn thread(row: &ThreadRow, mode: u32) -> Thread {
     let name: Vec<u8> = row.name.iter().flat_map(|word| word.to_ne_bytes()).collect();
     let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-    Thread {
+    let thread = Thread {
         tid: row.tid,
         name: String::from_utf8_lossy(name).into_owned(),
         first_ms: ms(row.birth),
@@ -230,6 +277,38 @@ fn thread(row: &ThreadRow) -> Thread {
         frees: row.frees,
         freed_bytes: row.freed_bytes,
         temporary: row.temporary,
+        ..Thread::default()
+    };
+    match mode {
+        header::MODE_SAMPLED => {
+            let [allocations, allocated_bytes, frees, freed_bytes] =
+                row.by_mode.map(|bits| deviation(variance(bits)));
+            Thread {
+                allocations: whole(row.allocations),
+                frees: whole(row.frees),
+                temporary: whole(row.temporary),
+                deviations: Deviations {
+                    allocations,
+                    allocated_bytes,
+                    frees,
+                    freed_bytes,
+                    ..Deviations::default()
+                },
+                ..thread
+            }
+        }
+        header::MODE_COUNTING => {
+            let events = row.allocations.wrapping_add(row.frees).wrapping_add(row.failed);
+            let (live_bytes, peak_bytes) = counted_live(row);
+            Thread {
+                attempts: thread.attempts.wrapping_add(events),
+                successes: thread.successes.wrapping_add(events),
+                live_bytes,
+                peak_bytes,
+                ..thread
+            }
+        }
+        _ => thread,
     }
 }
 

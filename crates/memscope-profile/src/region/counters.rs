@@ -4,12 +4,17 @@
 //! others allocated has more frees than allocations; so only the sums mean something, and they are taken as
 //! wrapping 64-bit numbers. At the peak, a row holds its values in `peak_*` if its epoch is the peak's; with an
 //! older epoch it has not changed since, and its values now are its values then.
+//!
+//! In a sampled run a site has rows of variances beside those of its estimates; they add up in the same way.
 
 use super::Region;
 use super::layout::Layout;
 use super::rows::{Buffer, data_bytes, each_row};
 use crate::error::Result;
+use crate::estimate::Deviations;
 use crate::model::Counts;
+use memscope_region::header::MODE_SAMPLED;
+use memscope_region::row::{COUNTS_PER_BLOCK, VARIANCE};
 use memscope_region::{CounterRow, Table};
 use std::collections::HashMap;
 
@@ -19,6 +24,75 @@ pub(super) struct Sum {
     counts: Counts,
     peak_blocks: i64,
     peak_bytes: i64,
+    variances: Variances,
+}
+
+/// The sums of the variances of a site's estimates.
+#[derive(Clone, Copy, Debug, Default)]
+struct Variances {
+    allocations: f64,
+    allocated_bytes: f64,
+    frees: f64,
+    freed_bytes: f64,
+    temporary: f64,
+    peak_blocks: f64,
+    peak_bytes: f64,
+}
+
+/// A variance as a row has it. What is no number comes from no program of ours.
+pub(super) fn variance(bits: u64) -> f64 {
+    let value = f64::from_bits(bits);
+    if value.is_finite() { value } else { 0.0 }
+}
+
+/// The deviation to a variance, which rounding may have left below 0.
+pub(super) fn deviation(variance: f64) -> u64 {
+    variance.max(0.0).sqrt().round() as u64
+}
+
+/// A count of a sampled run in whole blocks.
+pub(super) fn whole(count: u64) -> u64 {
+    count.saturating_add(COUNTS_PER_BLOCK / 2) / COUNTS_PER_BLOCK
+}
+
+impl Variances {
+    fn add(&mut self, row: &CounterRow, peak_epoch: u32) {
+        let [allocations, allocated_bytes, frees, freed_bytes, temporary] =
+            [row.allocations, row.allocated_bytes, row.frees, row.freed_bytes, row.temporary]
+                .map(variance);
+        self.allocations += allocations;
+        self.allocated_bytes += allocated_bytes;
+        self.frees += frees;
+        self.freed_bytes += freed_bytes;
+        self.temporary += temporary;
+        let (blocks, bytes) = if row.epoch == peak_epoch {
+            (variance(row.peak_blocks), variance(row.peak_bytes))
+        } else {
+            (allocations - frees, allocated_bytes - freed_bytes)
+        };
+        self.peak_blocks += blocks;
+        self.peak_bytes += bytes;
+    }
+
+    fn deviations(&self, peak: Peak) -> Deviations {
+        let live_blocks = self.allocations - self.frees;
+        let live_bytes = self.allocated_bytes - self.freed_bytes;
+        let (peak_blocks, peak_bytes) = match peak {
+            Peak::Past => (self.peak_blocks, self.peak_bytes),
+            Peak::Now => (live_blocks, live_bytes),
+        };
+        Deviations {
+            allocations: deviation(self.allocations),
+            allocated_bytes: deviation(self.allocated_bytes),
+            frees: deviation(self.frees),
+            freed_bytes: deviation(self.freed_bytes),
+            temporary: deviation(self.temporary),
+            peak_blocks: deviation(peak_blocks),
+            peak_bytes: deviation(peak_bytes),
+            live_blocks: deviation(live_blocks),
+            live_bytes: deviation(live_bytes),
+        }
+    }
 }
 
 /// When the peak was.
@@ -70,6 +144,22 @@ impl Sum {
         };
         Counts { peak_blocks: blocks.max(0) as u64, peak_bytes: bytes.max(0) as u64, ..self.counts }
     }
+
+    /// The counts of a sampled run as the profile has them.
+    pub(super) fn estimates(&self, peak: Peak) -> Counts {
+        let Counts { allocations, frees, temporary, peak_blocks, .. } = self.counts(peak);
+        // The difference is rounded, not its parts: what was all freed must not leave a block.
+        let live_blocks = whole(allocations.saturating_sub(frees));
+        let allocations = whole(allocations);
+        Counts {
+            allocations,
+            frees: allocations.saturating_sub(live_blocks),
+            temporary: whole(temporary),
+            peak_blocks: whole(peak_blocks),
+            deviations: self.variances.deviations(peak),
+            ..self.counts(peak)
+        }
+    }
 }
 
 /// The sums of all sites by their ids. As many as rows are really there.
@@ -80,8 +170,14 @@ pub(super) fn sum_by_site(
 ) -> Result<HashMap<u32, Sum>> {
     let mut sums: HashMap<u32, Sum> = HashMap::new();
     each_row(region, layout, Table::Counters, buffer, |_, bytes| {
+        let epoch = layout.header.peak_epoch;
         if let Some(row) = CounterRow::decode(bytes).filter(|row| row.site != 0) {
-            sums.entry(row.site).or_default().add(&row, layout.header.peak_epoch);
+            let sum = sums.entry(row.site & !VARIANCE).or_default();
+            if row.site & VARIANCE == 0 {
+                sum.add(&row, epoch);
+            } else {
+                sum.variances.add(&row, epoch);
+            }
         }
     })?;
     Ok(sums)
@@ -129,6 +225,7 @@ impl SiteTotals {
         totals.clear();
         each_row(region, layout, Table::Counters, &mut self.buffer, |_, bytes| {
             let Some(row) = CounterRow::decode(bytes) else { return };
+            // Rows of variances are beyond.
             if row.site == 0 || u64::from(row.site) > sites {
                 return;
             }
@@ -143,6 +240,14 @@ impl SiteTotals {
             let bytes = row.allocated_bytes.wrapping_sub(row.freed_bytes);
             total.live_blocks = total.live_blocks.wrapping_add(blocks);
             total.live_bytes = total.live_bytes.wrapping_add(bytes);
-        })
+        })?;
+        if layout.header.mode == MODE_SAMPLED {
+            for total in totals {
+                total.allocations = whole(total.allocations);
+                let blocks = total.live_blocks as i64;
+                total.live_blocks = (blocks as f64 / COUNTS_PER_BLOCK as f64).round() as i64 as u64;
+            }
+        }
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::layout::{Layout, read_up_to};
 use super::names::Names;
 use super::rows::{Buffer, each_row};
 use crate::error::Result;
-use crate::model::{Address, Kind, Module, Profile, Site, StackNode};
+use crate::model::{Address, Kind, Mode, Module, Profile, Site, StackNode};
 use memscope_region::record::Birth;
 use memscope_region::row::LABEL_SHIFT;
 use memscope_region::{AddressRow, ModuleRow, NodeRow, SiteRow, Table};
@@ -246,6 +246,7 @@ impl Build<'_> {
         peak: Peak,
     ) -> SitePlaces {
         sums.retain(|_, sum| !sum.is_empty());
+        let is_sampled = self.profile.run.mode == Mode::Sampled;
         let mut places = SitePlaces::default();
         let mut known = HashMap::new();
         let mut put = |profile: &mut Profile, id: u32, site: Site, sum: &Sum| {
@@ -256,7 +257,7 @@ impl Build<'_> {
             }
             let there = &mut profile.sites[place];
             there.first_ms = there.first_ms.min(site.first_ms);
-            there.counts.add(&sum.counts(peak));
+            there.counts.add(&if is_sampled { sum.estimates(peak) } else { sum.counts(peak) });
             places.0.insert(id, place as u32);
         };
         for (row, site) in &rows.sites {
