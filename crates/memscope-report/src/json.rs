@@ -9,6 +9,7 @@
 //! Deliberately absent: rankings and other findings, which follow from what is here.
 
 mod form;
+mod intervals;
 mod processes;
 
 use memscope_profile::Profile;

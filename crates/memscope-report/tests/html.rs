@@ -188,6 +188,7 @@ fn large_program(n: u32) -> Profile {
             temporary: random(frees + 1),
             peak_blocks,
             peak_bytes: peak_blocks * size,
+            ..Counts::default()
         };
         let first_ms = profile.sites.len() as u64 * 60_000 / u64::from(n);
         profile.sites.push(Site {

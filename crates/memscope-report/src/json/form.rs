@@ -2,6 +2,7 @@
 //!
 //! A separate set of structs, so that the profile's own fields can change without changing what was published.
 
+use super::intervals::IntervalsForm;
 use super::processes::{InheritedForm, MarkForm, ProcessForm};
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
@@ -48,8 +49,9 @@ impl Serialize for Document<'_> {
                 profile.warnings.iter().map(|w| WarningForm { message: &w.message, hint: &w.hint })
             }),
         )?;
-        map.serialize_entry("totals", &TotalsForm::of(&profile.totals))?;
-        map.serialize_entry("threads", &List(|| profile.threads.iter().map(ThreadForm::of)))?;
+        map.serialize_entry("totals", &TotalsForm::of(&profile.totals, &profile.run))?;
+        let thread = |thread| ThreadForm::of(thread, &profile.run);
+        map.serialize_entry("threads", &List(|| profile.threads.iter().map(thread)))?;
         map.serialize_entry("modules", &List(|| profile.modules.iter().map(ModuleForm::of)))?;
         map.serialize_entry("frames", &List(|| self.frames()))?;
         map.serialize_entry("sites", &List(|| self.sites()))?;
@@ -204,10 +206,12 @@ struct TotalsForm {
     peak_is_end: bool,
     live_bytes: u64,
     live_blocks: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intervals: Option<IntervalsForm>,
 }
 
 impl TotalsForm {
-    fn of(totals: &Totals) -> Self {
+    fn of(totals: &Totals, run: &Run) -> Self {
         Self {
             allocations: totals.allocations,
             allocated_bytes: totals.allocated_bytes,
@@ -222,6 +226,7 @@ impl TotalsForm {
             peak_is_end: totals.peak_is_end,
             live_bytes: totals.live_bytes,
             live_blocks: totals.live_blocks,
+            intervals: IntervalsForm::of_totals(totals, run),
         }
     }
 }
@@ -238,10 +243,17 @@ struct ThreadForm<'p> {
     frees: u64,
     freed_bytes: u64,
     temporary: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_bytes: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intervals: Option<IntervalsForm>,
 }
 
 impl<'p> ThreadForm<'p> {
-    fn of(thread: &'p Thread) -> Self {
+    fn of(thread: &'p Thread, run: &Run) -> Self {
+        let is_counting = run.mode == Mode::Counting;
         Self {
             tid: thread.tid,
             name: &thread.name,
@@ -253,6 +265,9 @@ impl<'p> ThreadForm<'p> {
             frees: thread.frees,
             freed_bytes: thread.freed_bytes,
             temporary: thread.temporary,
+            live_bytes: is_counting.then_some(thread.live_bytes),
+            peak_bytes: is_counting.then_some(thread.peak_bytes),
+            intervals: IntervalsForm::of_thread(thread, run),
         }
     }
 }
@@ -366,6 +381,7 @@ impl<'p> Document<'p> {
                 temporary,
                 peak_blocks,
                 peak_bytes,
+                deviations: _,
             } = site.counts;
             SiteForm {
                 kind: match Kind::from_u8(site.kind) {
@@ -388,6 +404,7 @@ impl<'p> Document<'p> {
                 peak_bytes,
                 live_blocks: site.counts.live_blocks(),
                 live_bytes: site.counts.live_bytes(),
+                intervals: IntervalsForm::of_site(&site.counts, &self.profile.run),
             }
         })
     }
@@ -411,6 +428,8 @@ struct SiteForm<'d, 'p> {
     peak_bytes: u64,
     live_blocks: u64,
     live_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intervals: Option<IntervalsForm>,
 }
 
 /// Numbers of frames, innermost first.

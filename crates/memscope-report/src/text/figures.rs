@@ -1,30 +1,29 @@
 //! Figures as they are printed: exact ones plain, estimated ones marked `≈` and with their error.
 //!
-//! The error of bytes: a sampler with a mean interval of R bytes sees a block of s bytes with probability
-//! p = 1 - e^(-s/R) and counts it 1/p times, so N such blocks are estimated with the variance N s² (1-p)/p.
-//! Blocks of one site are taken to be of their mean size. 1.96 standard deviations to either side hold the truth in
-//! 95 of 100 runs. The error of counts depends on the smallest blocks, which a mean does not know, so none is given.
+//! What the 95 % interval of an estimate is, says [`memscope_profile::estimate`]. In text it stands beside the figures of
+//! bytes, and beside the counts that a section is about.
 
 use super::units;
+use memscope_profile::estimate::Intervals;
 use memscope_profile::model::{Mode, Run};
 
 /// How figures of a profile are printed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
-    /// Mean bytes between samples; `None` if figures are exact.
-    interval_bytes: Option<f64>,
+    /// Mean bytes between samples; 0 if figures are exact.
+    interval_bytes: u64,
 }
 
 impl Figures {
     /// For the figures of a run.
     pub(crate) fn of(run: &Run) -> Self {
         let sampled = run.mode == Mode::Sampled;
-        Self { interval_bytes: sampled.then_some(run.interval_bytes as f64) }
+        Self { interval_bytes: if sampled { run.interval_bytes } else { 0 } }
     }
 
     /// Whether they are estimates.
     pub(crate) fn are_estimates(self) -> bool {
-        self.interval_bytes.is_some()
+        self.interval_bytes > 0
     }
 
     fn mark(self, figure: String) -> String {
@@ -66,20 +65,41 @@ impl Figures {
         (blocks > 1).then(|| format!("{} on average", self.bytes(bytes / blocks)))
     }
 
-    /// The 95 % error of an estimate of `bytes` in `blocks`: `± 9 %`. `None` for exact figures and for none.
-    pub(crate) fn error(self, bytes: u64, blocks: u64) -> Option<String> {
-        let interval = self.interval_bytes.filter(|interval| *interval > 0.0)?;
-        if bytes == 0 || blocks == 0 {
+    /// The 95 % interval of an estimate: `± 9 %`, or the bounds where it is wide. `None` for exact figures.
+    pub(crate) fn error(self, estimate: u64, deviation: u64, unit: Unit) -> Option<String> {
+        if !self.are_estimates() {
             return None;
         }
-        let seen = -f64::exp_m1(-(bytes as f64 / blocks as f64) / interval);
-        let percent = 196.0 * ((1.0 - seen) / (seen * blocks as f64)).sqrt();
+        let intervals = Intervals::new(self.interval_bytes);
+        let interval = match unit {
+            Unit::Bytes => intervals.bytes(estimate, deviation),
+            Unit::Count => intervals.count(estimate, deviation),
+        };
+        let percent = 100.0 * (interval.end().saturating_sub(estimate)) as f64 / estimate as f64;
         Some(match percent {
             p if p < 1.0 => "± <1 %".to_owned(),
-            p if p < 200.0 => format!("± {p:.0} %"),
-            _ => "± 200 % or more".to_owned(),
+            p if p < WIDE_PERCENT => format!("± {p:.0} %"),
+            _ => {
+                let bound = |n| match unit {
+                    Unit::Bytes => units::bytes(n),
+                    Unit::Count => units::count(n),
+                };
+                format!("({} to {})", bound(*interval.start()), bound(*interval.end()))
+            }
         })
     }
+}
+
+/// From here on, both bounds of an interval are written, for they are not equally far.
+const WIDE_PERCENT: f64 = 50.0;
+
+/// What an estimate is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Blocks or events.
+    Count,
 }
 
 #[cfg(test)]
@@ -94,20 +114,22 @@ mod tests {
     fn only_estimates_are_marked() {
         let exact = Figures::of(&Run::default());
         assert_eq!(exact.bytes(2048), "2.00 KiB");
-        assert_eq!(exact.error(2048, 1), None);
+        assert_eq!(exact.error(2048, 1, Unit::Bytes), None);
         assert_eq!(sampled().bytes(2048), "≈2.00 KiB");
         assert_eq!(sampled().exact_bytes(2048), "≈2,048 bytes");
     }
 
     #[test]
-    fn the_error_falls_with_the_number_of_samples_and_with_the_size_of_blocks() {
-        // 100 samples of small blocks: 1.96 / 10.
-        assert_eq!(sampled().error(100 * (512 << 10), 1_000_000).as_deref(), Some("± 20 %"));
-        assert_eq!(sampled().error(10_000 * (512 << 10), 1_000_000).as_deref(), Some("± 2 %"));
+    fn the_error_falls_with_the_number_of_samples() {
+        let error = |estimate, deviation| sampled().error(estimate, deviation, Unit::Bytes);
+        // 100 samples, 10,000, and one.
+        assert_eq!(error(100 << 19, 10 << 19).as_deref(), Some("± 23 %"));
+        assert_eq!(error(10_000 << 19, 100 << 19).as_deref(), Some("± 2 %"));
+        assert_eq!(error(1 << 19, 1 << 19).as_deref(), Some("(4.45 KiB to 2.91 MiB)"));
         // A block of twenty intervals is never overlooked.
-        assert_eq!(sampled().error(10 << 20, 1).as_deref(), Some("± <1 %"));
-        assert_eq!(sampled().error(64, 1).as_deref(), Some("± 200 % or more"));
-        assert_eq!(sampled().error(0, 0), None);
-        assert!(sampled().error(u64::MAX, 1).is_some());
+        assert_eq!(error(10 << 20, 0).as_deref(), Some("± <1 %"));
+        assert_eq!(error(0, 0).as_deref(), Some("(0 B to 1.94 MiB)"));
+        assert!(error(u64::MAX, 1).is_some() && error(1, u64::MAX).is_some());
+        assert_eq!(sampled().error(8192, 8192, Unit::Count).as_deref(), Some("(71 to 47,673)"));
     }
 }

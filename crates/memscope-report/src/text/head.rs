@@ -2,6 +2,7 @@
 
 use super::page::{Breaks, Ink, Page, Span, elide_middle, span};
 use super::units::{bytes, count, counted, duration, share};
+use memscope_profile::estimate::unseen_bytes;
 use memscope_profile::model::{Completeness, End, Inherited, MissCause, Mode, Profile, Run};
 use std::io;
 
@@ -115,12 +116,13 @@ pub(crate) fn verdict(completeness: &Completeness, mode: Mode) -> Vec<Span> {
     if successes == attempts && missed(completeness) == 0 {
         let done = match mode {
             Mode::Exact => "recorded",
-            Mode::Sampled => "seen",
+            Mode::Sampled => "recorded",
             Mode::Counting => "counted",
         };
+        let noun = if mode == Mode::Sampled { "sampled event" } else { "event" };
         let events = match attempts {
-            1 => format!("the one event was {done}"),
-            _ => format!("all {} were {done}", counted(attempts, "event")),
+            1 => format!("the one {noun} was {done}"),
+            _ => format!("all {} were {done}", counted(attempts, noun)),
         };
         let stacks = match truncated_stacks {
             _ if mode == Mode::Counting => ".".to_owned(),
@@ -202,11 +204,24 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
     }
     match run.mode {
         Mode::Exact => {}
-        Mode::Sampled => facts.push(format!(
-            "Sampled every {} on average: figures marked ≈ are estimates, ± is their 95 % range.",
-            bytes(run.interval_bytes)
-        )),
-        Mode::Counting => facts.push("Only totals were counted, no stacks.".to_owned()),
+        Mode::Sampled => {
+            facts.push(format!(
+                "Sampled every {} on average: figures marked ≈ are estimates, ± is their 95 % range.",
+                bytes(run.interval_bytes)
+            ));
+            facts.push(format!(
+                "A site may be missing that allocated less than {} in all.",
+                bytes(unseen_bytes(run.interval_bytes))
+            ));
+        }
+        Mode::Counting => {
+            facts.push("Only totals were counted, no stacks.".to_owned());
+            facts.push(
+                "Allocated bytes are those asked for; the peak and live bytes are those that the \
+                 allocator made of them."
+                    .to_owned(),
+            );
+        }
     }
     facts
 }

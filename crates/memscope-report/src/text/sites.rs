@@ -2,7 +2,7 @@
 //!
 //! A stack is written once: where a site is among the top by several metrics, the later ones point to the first.
 
-use super::figures::Figures;
+use super::figures::{Figures, Unit};
 use super::page::{Breaks, Ink, Page, columns, span};
 use super::stack::{Row, rows};
 use super::totals::held_to_the_end;
@@ -112,10 +112,15 @@ impl Section {
 
     /// What is to be said of a line beside its amount and share.
     fn details(&self, counts: &Counts, figures: Figures) -> String {
-        let held = |bytes, blocks, blocks_in_words: String| {
-            let error = figures.error(bytes, blocks).map_or(String::new(), |e| format!(" {e}"));
+        let error = |unit| {
+            let value = self.metric.value(counts);
+            figures.error(value, self.metric.deviation(counts), unit)
+        };
+        let held = |bytes, blocks_in_words: String| {
+            let error = error(Unit::Bytes).map_or(String::new(), |error| format!(" {error}"));
             format!("{}{error} in {blocks_in_words}", figures.exact_bytes(bytes))
         };
+        let counted = || error(Unit::Count).map_or(String::new(), |error| format!("{error}, "));
         let size = || {
             let size = figures.mean_size(counts.allocated_bytes, counts.allocations);
             size.map_or(String::new(), |size| format!(", {size}"))
@@ -123,7 +128,7 @@ impl Section {
         match self.metric {
             Metric::Peak => {
                 let blocks = figures.counted(counts.peak_blocks, "block");
-                held(counts.peak_bytes, counts.peak_blocks, blocks)
+                held(counts.peak_bytes, blocks)
             }
             Metric::LiveAtEnd => {
                 let (live, of) = (counts.live_blocks(), counts.allocations);
@@ -132,14 +137,14 @@ impl Section {
                     0 => format!("all its {}", figures.counted(of, "block")),
                     _ => format!("{} of {}", figures.counted(live, "block"), figures.count(of)),
                 };
-                held(counts.live_bytes(), live, blocks)
+                held(counts.live_bytes(), blocks)
             }
             Metric::Allocations | Metric::AllocatedBytes => {
-                format!("{}{}", figures.bytes(counts.allocated_bytes), size())
+                format!("{}{}{}", counted(), figures.bytes(counts.allocated_bytes), size())
             }
             Metric::Temporary => {
                 let of_its_own = figures.share(counts.temporary, counts.allocations);
-                format!("{of_its_own} of its allocations{}", size())
+                format!("{}{of_its_own} of its allocations{}", counted(), size())
             }
         }
     }

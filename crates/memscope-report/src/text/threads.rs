@@ -4,7 +4,7 @@
 use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, columns, elide_middle, span};
 use super::units::{count, counted};
-use memscope_profile::model::{Profile, Thread};
+use memscope_profile::model::{Mode, Profile, Thread};
 use std::collections::{HashMap, HashSet};
 use std::io;
 
@@ -25,6 +25,8 @@ struct Line {
     temporary: u64,
     frees: u64,
     missed: u64,
+    live_bytes: i64,
+    peak_bytes: u64,
 }
 
 impl Line {
@@ -38,6 +40,8 @@ impl Line {
             temporary: thread.temporary,
             frees: thread.frees,
             missed: thread.attempts.saturating_sub(thread.successes),
+            live_bytes: thread.live_bytes,
+            peak_bytes: thread.peak_bytes,
         }
     }
 
@@ -49,6 +53,9 @@ impl Line {
         self.temporary = self.temporary.saturating_add(other.temporary);
         self.frees = self.frees.saturating_add(other.frees);
         self.missed = self.missed.saturating_add(other.missed);
+        self.live_bytes = self.live_bytes.saturating_add(other.live_bytes);
+        // Each had its own at a time of its own.
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
     }
 }
 
@@ -86,7 +93,7 @@ pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
                     span(Ink::Plain, format!(", {} in all", count(threads.len() as u64))),
                 ],
             )?;
-            table(&lines(threads), figures, page)
+            table(&lines(threads), profile.run.mode, figures, page)
         }
     }
 }
@@ -146,7 +153,7 @@ fn has_namesakes(lines: &[Line]) -> bool {
 }
 
 /// Writes the lines under a heading, with as many columns as the page is wide enough for.
-fn table(lines: &[Line], figures: Figures, page: &mut Page<'_>) -> io::Result<()> {
+fn table(lines: &[Line], mode: Mode, figures: Figures, page: &mut Page<'_>) -> io::Result<()> {
     type Cell = fn(&Line, Figures) -> String;
     let mut all: Vec<(&str, Cell)> = vec![
         ("allocated", |line, figures| figures.bytes(line.allocated_bytes)),
@@ -154,6 +161,14 @@ fn table(lines: &[Line], figures: Figures, page: &mut Page<'_>) -> io::Result<()
         ("temporary", |line, figures| figures.share(line.temporary, line.allocations)),
         ("frees", |line, figures| figures.count(line.frees)),
     ];
+    if mode == Mode::Counting {
+        // What is temporary is not counted; what a thread keeps is.
+        all[2] = ("live", |line, figures| match line.live_bytes {
+            bytes @ 0.. => figures.bytes(bytes as u64),
+            bytes => format!("-{}", figures.bytes(bytes.unsigned_abs())),
+        });
+        all.insert(3, ("peak", |line, figures| figures.bytes(line.peak_bytes)));
+    }
     if lines.iter().any(|line| line.missed > 0) {
         all.insert(2, ("events missed", |line, _| count(line.missed)));
     }

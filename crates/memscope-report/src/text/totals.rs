@@ -1,9 +1,9 @@
 //! Totals: four lines, each with a figure for people and the same to the last digit.
 
-use super::figures::Figures;
+use super::figures::{Figures, Unit};
 use super::page::{Breaks, Ink, Page, columns, span};
 use super::units::{bytes, counted, since_start};
-use memscope_profile::model::{End, Profile};
+use memscope_profile::model::{End, Mode, Profile};
 use std::io;
 
 /// A line of the table: what, how much, and more exactly.
@@ -57,13 +57,14 @@ pub(crate) fn held_to_the_end(profile: &Profile) -> Option<&'static str> {
 fn lines(profile: &Profile) -> Vec<Total> {
     let totals = &profile.totals;
     let figures = Figures::of(&profile.run);
-    let with_error = |bytes, blocks| {
-        let error = figures.error(bytes, blocks).map_or(String::new(), |error| format!(" {error}"));
-        figures.exact_bytes(bytes) + &error
+    let deviations = &totals.deviations;
+    let with_error = |bytes, deviation| {
+        let error = figures.error(bytes, deviation, Unit::Bytes);
+        figures.exact_bytes(bytes) + &error.map_or(String::new(), |error| format!(" {error}"))
     };
     let mut allocated = format!(
         "{} in {}",
-        with_error(totals.allocated_bytes, totals.allocations),
+        with_error(totals.allocated_bytes, deviations.allocated_bytes),
         figures.counted(totals.allocations, "allocation")
     );
     if totals.reallocs > 0 {
@@ -73,7 +74,13 @@ fn lines(profile: &Profile) -> Vec<Total> {
         allocated += &format!("; {} failed", counted(totals.failed, "allocation"));
     }
     let live = profile.run.end != End::Running;
-    vec![
+    let is_counting = profile.run.mode == Mode::Counting;
+    let blocks = |n| match n {
+        // How many blocks made up the peak is not counted.
+        0 if is_counting => String::new(),
+        n => format!(" in {}", figures.counted(n, "block")),
+    };
+    let mut lines = vec![
         Total {
             label: "Allocated",
             figure: figures.bytes(totals.allocated_bytes),
@@ -94,9 +101,9 @@ fn lines(profile: &Profile) -> Vec<Total> {
             label: "Peak",
             figure: figures.bytes(totals.peak_bytes),
             details: format!(
-                "{} in {}, {}",
-                with_error(totals.peak_bytes, totals.peak_blocks),
-                figures.counted(totals.peak_blocks, "block"),
+                "{}{}, {}",
+                with_error(totals.peak_bytes, deviations.peak_bytes),
+                blocks(totals.peak_blocks),
                 match held_to_the_end(profile) {
                     Some(held) => held.to_owned(),
                     None => format!("reached {}", since_start(totals.peak_ms)),
@@ -108,9 +115,13 @@ fn lines(profile: &Profile) -> Vec<Total> {
             figure: figures.bytes(totals.live_bytes),
             details: format!(
                 "{} in {}",
-                with_error(totals.live_bytes, totals.live_blocks),
+                with_error(totals.live_bytes, deviations.live_bytes),
                 figures.counted(totals.live_blocks, "block")
             ),
         },
-    ]
+    ];
+    if is_counting {
+        lines.retain(|line| line.label != "Temporary");
+    }
+    lines
 }

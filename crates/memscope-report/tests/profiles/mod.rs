@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 use memscope_profile::Profile;
+use memscope_profile::estimate::Deviations;
 use memscope_profile::model::{
     Address, Counts, End, Frame, Kind, Mode, Module, Run, Sample, Site, SiteChange, StackNode,
     Symbols, Thread, Warning,
@@ -226,6 +227,7 @@ fn counts(allocated: (u64, u64), freed: (u64, u64), temporary: u64, peak: (u64, 
         temporary,
         peak_blocks: peak.0,
         peak_bytes: peak.1,
+        ..Counts::default()
     }
 }
 
@@ -322,6 +324,7 @@ fn finish(profile: &mut Profile) {
         frees: 5,
         freed_bytes: 640,
         temporary,
+        ..Thread::default()
     };
     profile.threads = vec![
         thread(4711, "order-service", 881_007, 57_299_068, 880_500),
@@ -357,7 +360,29 @@ pub(crate) fn sampled() -> Profile {
     profile.completeness.attempts = profile.completeness.successes;
     profile.completeness.misses[0] = 0;
     profile.completeness.truncated_stacks = 0;
+    profile.completeness.peak_uncertainty_bytes = 0;
     profile.warnings.clear();
+    let interval = profile.run.interval_bytes as f64;
+    for site in &mut profile.sites {
+        let counts = site.counts;
+        // As if all blocks of a site were of one size.
+        let size = counts.allocated_bytes as f64 / counts.allocations.max(1) as f64;
+        let variance = 1.0 / f64::exp_m1((size + 1.0) / interval);
+        let deviation = |blocks: u64, unit: f64| ((blocks as f64 * variance).sqrt() * unit) as u64;
+        site.counts.deviations = Deviations {
+            allocations: deviation(counts.allocations, 1.0),
+            allocated_bytes: deviation(counts.allocations, size),
+            frees: deviation(counts.frees, 1.0),
+            freed_bytes: deviation(counts.frees, size),
+            temporary: deviation(counts.temporary, 1.0),
+            peak_blocks: deviation(counts.peak_blocks, 1.0),
+            peak_bytes: deviation(counts.peak_blocks, size),
+            live_blocks: deviation(counts.live_blocks(), 1.0),
+            live_bytes: deviation(counts.live_blocks(), size),
+        };
+        profile.totals.deviations.add(&site.counts.deviations);
+    }
+    profile.threads[1].deviations.allocated_bytes = 100_000;
     profile
 }
 
