@@ -5,6 +5,7 @@
 use crate::choice::Choice;
 use crate::format::Targets;
 use crate::limit::Limit;
+use crate::mode::{ModeName, parse_bytes};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use memscope_profile::analyze::Metric;
@@ -47,6 +48,7 @@ Examples:
   memscope run -- ./server --port 8080          the report appears when the server ends
   memscope run -o server.memscope -- ./server   and the profile is kept, for `memscope report`
   memscope run --html server.html -- ./server   and one page for a browser
+  memscope run --sample 512KiB -- ./server      costs next to nothing; counts are estimates
   memscope run --quiet --flamegraph - -- ./convert in.png /dev/null > heap.svg
 
 The program's input, output, signals and exit code pass through untouched; memscope speaks on stderr.
@@ -93,6 +95,14 @@ Exit code: 0; 1 if a file cannot be read or written; 2 if the command line is wr
 /// `memscope run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
+    /// What to record
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) mode: Option<ModeName>,
+
+    /// Record a sample only: one block for so many bytes on average, say 512KiB
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) sample: Option<u64>,
+
     /// Keep the profile in this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

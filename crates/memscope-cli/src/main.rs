@@ -27,6 +27,7 @@ mod keeper;
 mod limit;
 mod listener;
 mod live;
+mod mode;
 mod output;
 mod preload;
 mod processes;

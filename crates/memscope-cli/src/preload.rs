@@ -8,9 +8,10 @@
 //! up there.
 
 use crate::error::{Error, reason};
+use crate::mode::Selected;
 use memscope_region::hello::{
-    INTERVAL_VARIABLE, MODE_VARIABLE, OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT,
-    OPTIONS_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
+    OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, SOCKET_VARIABLE,
+    USER_PRELOAD_VARIABLE,
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ pub(crate) struct Orders {
     pub(crate) no_arguments: bool,
     /// Recording begins at the first mark.
     pub(crate) waits: bool,
+    /// What is recorded.
+    pub(crate) mode: Selected,
 }
 
 impl Orders {
@@ -95,7 +98,6 @@ impl Preload {
         }
         command.env(PRELOAD_VARIABLE, ours).env(SOCKET_VARIABLE, socket_name);
         command.env(OPTIONS_VARIABLE, orders.letters());
-        // Absent: every allocation, with its full stack.
-        command.env_remove(MODE_VARIABLE).env_remove(INTERVAL_VARIABLE);
+        orders.mode.apply(command);
     }
 }

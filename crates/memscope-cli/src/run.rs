@@ -8,6 +8,7 @@ use crate::arguments::Run;
 use crate::choice::Choice;
 use crate::error::{Error, OWN_FAILURE};
 use crate::format::Format;
+use crate::mode::Selected;
 use crate::output::{Output, check_distinct};
 use crate::preload::Orders;
 use crate::processes::Outcome;
@@ -23,6 +24,8 @@ use std::process::ExitStatus;
 /// Runs the program and reports. The value is the exit code.
 pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
     check_distinct(&options.targets())?;
+    let mode = Selected::new(options.mode, options.sample)
+        .map_err(|sentence| Error::new(sentence).hint("Leave out one of the two options."))?;
     let name = options.command.first().ok_or_else(|| Error::new("no program is named"))?;
     let path = program::find(name)?;
     hookable::check(&path)?;
@@ -39,6 +42,7 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
             no_children: options.children == Choice::None,
             no_arguments: options.no_args,
             waits: options.wait_for_mark,
+            mode,
         },
         kept: keeps_children.then(|| options.children.clone()),
         waits: options.wait,

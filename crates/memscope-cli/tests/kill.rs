@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use support::profile::{Profile, run, sum};
+use support::profile::{Profile, run, run_as, sum};
 use support::{Outcome, wait_for};
 use testprograms::rust_program;
 
@@ -24,11 +24,13 @@ fn program_of(command: u32) -> Option<Pid> {
 }
 
 /// Runs the program with so many threads, kills it after a time, and compares.
-fn killed_after(program: &Path, threads: u64, time: Duration) {
+fn killed_after(options: &[&str], program: &Path, threads: u64, time: Duration) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("profile.json");
-    let mut memscope =
-        run(&json, program, &[&threads.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut memscope = run_as(options, &json, program, &[&threads.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdout = memscope.stdout.take().unwrap();
     // It has begun. From here on any moment will do.
     let mut printed = vec![0; 1];
@@ -54,6 +56,15 @@ fn killed_after(program: &Path, threads: u64, time: Duration) {
 
     let profile = Profile::read(&json);
     let context = format!("{threads} threads killed after {time:?}: {last:?}");
+    if options.contains(&"counting") {
+        // The program's own, and what the runtime allocates beside them.
+        let counted = |name: &str| profile.number("totals", name);
+        assert!(counted("allocations") >= allocations && counted("frees") >= frees, "{context}");
+        let beside = 100 + 20 * threads;
+        assert!(counted("allocations") <= allocations + threads + beside, "{context}");
+        assert!(counted("frees") <= frees + threads + beside, "{context}");
+        return;
+    }
     let sites = profile.sites("kill::allocate", "bin/kill.rs");
     // After what it wrote last each thread may have allocated and freed once more.
     let recorded = (sum(&sites, "allocations"), sum(&sites, "frees"));
@@ -70,10 +81,15 @@ fn killed_after(program: &Path, threads: u64, time: Duration) {
 #[test]
 fn a_program_killed_at_any_moment_loses_nothing_that_it_counted() {
     let program = rust_program("kill");
-    for threads in [1, 4] {
-        for round in 0..6_u64 {
-            // From at once to a tenth of a second, at no multiple of anything.
-            killed_after(&program, threads, Duration::from_micros(round * round * 3461));
+    for options in [&[][..], &["--sample", "1"], &["--mode", "counting"]] {
+        for threads in [1, 4] {
+            // The other modes write no more than exact does, and in the same way.
+            let step = if options.is_empty() { 1 } else { 3 };
+            for round in (0..6_u64).step_by(step) {
+                // From at once to a tenth of a second, at no multiple of anything.
+                let time = Duration::from_micros(round * round * 3461);
+                killed_after(options, &program, threads, time);
+            }
         }
     }
 }

@@ -12,17 +12,33 @@ pub(crate) struct Profile(pub(crate) Value);
 
 /// `memscope run` of a program, with the profile in a file.
 pub(crate) fn run(json: &Path, program: &Path, arguments: &[&str]) -> Command {
+    run_as(&[], json, program, arguments)
+}
+
+/// The same with options of memscope's.
+pub(crate) fn run_as(options: &[&str], json: &Path, program: &Path, arguments: &[&str]) -> Command {
     let mut command = memscope();
-    command.args(["run", "--quiet", "--json"]).arg(json).arg("--").arg(program).args(arguments);
+    command.args(["run", "--quiet"]).args(options).arg("--json").arg(json);
+    command.arg("--").arg(program).args(arguments);
     command
 }
 
 /// Runs a program to its end, which must be a good one; gives what it recorded and what it said.
 #[track_caller]
 pub(crate) fn record(program: &Path, arguments: &[&str]) -> (Profile, Outcome) {
+    record_as(&[], program, arguments)
+}
+
+/// The same with options of memscope's.
+#[track_caller]
+pub(crate) fn record_as(
+    options: &[&str],
+    program: &Path,
+    arguments: &[&str],
+) -> (Profile, Outcome) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("profile.json");
-    let outcome = Outcome::of(&mut run(&json, program, arguments));
+    let outcome = Outcome::of(&mut run_as(options, &json, program, arguments));
     assert_eq!(outcome.code(), 0, "{outcome:?}");
     (Profile::read(&json), outcome)
 }
