@@ -9,7 +9,8 @@ use crate::process::PROCESS;
 use crate::thread::{Guard, ThreadState};
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::Table;
-use memscope_region::row::{Fill, ThreadCells};
+use memscope_region::header::MODE_COUNTING;
+use memscope_region::row::{BY_MODE_FLUSHED, Fill, ThreadCells};
 use memscope_region::writer::Writer;
 
 /// A fork that is about to happen.
@@ -42,12 +43,17 @@ impl Fork {
             let misses = row.misses.iter().skip(1).map(load).fold(0, u64::wrapping_add);
             load(&row.successes).wrapping_add(misses)
         });
+        // ORDERING: relaxed; constant since the start.
+        let is_counting = region.header().mode.load(Ordering::Relaxed) == MODE_COUNTING;
         let difference = |one: &AtomicU64, other: &AtomicU64| load(one).wrapping_sub(load(other));
         Self {
             writer,
             thread,
             blocks: sum(region, |row| difference(&row.allocations, &row.frees)),
-            bytes: sum(region, |row| difference(&row.allocated_bytes, &row.freed_bytes)),
+            bytes: sum(region, |row| match is_counting {
+                true => load(&row.by_mode[BY_MODE_FLUSHED]).wrapping_add(load(&row.unflushed_bytes)),
+                false => difference(&row.allocated_bytes, &row.freed_bytes),
+            }),
             done_by_others,
         }
     }

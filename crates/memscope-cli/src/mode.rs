@@ -18,9 +18,10 @@ pub(crate) enum ModeName {
 }
 
 /// What is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Selected {
     /// Every allocation with its full stack.
+    #[default]
     Exact,
     /// A sample every so many bytes on average.
     Sampled(u64),

@@ -131,7 +131,10 @@ fn inherit(header: &HeaderRow, profile: &mut Profile) {
         profile.run.inherited = Some(Inherited {
             from: header.forked_from,
             is_known: header.inherited_doubt != u64::MAX,
-            blocks: header.inherited_blocks,
+            blocks: match header.mode {
+                header::MODE_SAMPLED => whole(header.inherited_blocks),
+                _ => header.inherited_blocks,
+            },
             bytes: header.inherited_bytes,
             doubt: header.inherited_doubt,
             frees: std::mem::take(&mut profile.completeness.unknown_frees),
