@@ -51,7 +51,9 @@ impl Fork {
             thread,
             blocks: sum(region, |row| difference(&row.allocations, &row.frees)),
             bytes: sum(region, |row| match is_counting {
-                true => load(&row.by_mode[BY_MODE_FLUSHED]).wrapping_add(load(&row.unflushed_bytes)),
+                true => {
+                    load(&row.by_mode[BY_MODE_FLUSHED]).wrapping_add(load(&row.unflushed_bytes))
+                }
                 false => difference(&row.allocated_bytes, &row.freed_bytes),
             }),
             done_by_others,
