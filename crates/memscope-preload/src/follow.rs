@@ -79,13 +79,16 @@ impl Kept {
         self.options().contains(&option)
     }
 
+    /// Whether a process may do what memscope needs. A filter on system calls that came since the start might end it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.was_confined || !sys::is_confined()
+    }
+
     /// Whether an image can be made to load our library, as far as this process and not the image decides.
     fn can_reach_library(&self) -> bool {
-        // A filter that came since might end an image that does what memscope needs.
-        let is_free = self.was_confined || !sys::is_confined();
         // It would find no room for its region.
         let has_room = sys::file_limit() >= REGION_BYTES;
-        is_free && has_room && Identity::of(self.ours.library()) == Some(self.library)
+        self.is_free() && has_room && Identity::of(self.ours.library()) == Some(self.library)
     }
 
     /// The environment for an image that is loaded by this dynamic linker, in memory of `owner`; `None` if it is not to be
@@ -117,7 +120,9 @@ impl Kept {
             false => unsafe { CStr::from_ptr(path) }.to_bytes(),
         };
         let path = &path[..path.len().min(Notice::PATH_BYTES)];
-        if let Ok(socket) = sys::connect_abstract(self.socket()) {
+        if self.is_free()
+            && let Ok(socket) = sys::connect_abstract(self.socket())
+        {
             // Whoever does not hear it counts the process all the same.
             let _ = sys::send(socket, &notice.encode(), path);
             sys::close(socket);

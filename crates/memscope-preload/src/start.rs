@@ -71,7 +71,8 @@ impl Orders {
     /// Those of a child of fork: what was kept. The dynamic linker's lock may be held in it, by a thread that it does not
     /// have, so nothing is looked up.
     fn of_child(forked_from: u32) -> Option<Self> {
-        let kept = Kept::get().filter(|kept| !kept.has_option(OPTION_NO_CHILDREN))?;
+        let is_wanted = |kept: &&Kept| !kept.has_option(OPTION_NO_CHILDREN) && kept.is_free();
+        let kept = Kept::get().filter(is_wanted)?;
         // An older C library is asked for modules under that lock.
         (arch::dl_find_object() != 0).then_some(())?;
         Some(Self {
@@ -110,6 +111,13 @@ fn make_region() -> Option<()> {
 /// Makes the region and sends it through the socket.
 fn hand_over(orders: &Orders, socket: i32) -> Option<()> {
     let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
+    let sent = hand_over_file(orders, socket, fd);
+    sys::close(fd);
+    sent
+}
+
+/// Makes the region in a file and sends it.
+fn hand_over_file(orders: &Orders, socket: i32, fd: i32) -> Option<()> {
     // One chunk of text is the longest command line that is kept.
     let bytes = Table::Text.rows_per_chunk() as usize;
     let buffer = sys::map_private(bytes).ok()?;
@@ -137,9 +145,7 @@ fn hand_over(orders: &Orders, socket: i32) -> Option<()> {
     unsafe { sys::unmap(buffer, bytes) };
     let parent = if orders.forked_from == 0 { sys::parent_pid() } else { orders.forked_from };
     let hello = Hello { pid: sys::pid(), parent, version: header::VERSION };
-    let sent = started.and_then(|()| sys::send_with_descriptor(socket, &hello.encode(), fd));
-    sys::close(fd);
-    sent.ok()
+    started.and_then(|()| sys::send_with_descriptor(socket, &hello.encode(), fd)).ok()
 }
 
 /// The mode that is asked for, and the interval. What cannot be understood is exact.

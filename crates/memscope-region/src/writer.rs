@@ -54,6 +54,8 @@ impl Writer {
             (*place).header = base.cast();
             match sys::map_from_seed(base, PAGE_BYTES) {
                 Ok(probe) => sys::unmap(probe, PAGE_BYTES),
+                // Forbidden, not missing: a descriptor would stay open in a program that may count them.
+                Err(errno) if sys::is_confined() => return Err(errno),
                 Err(_) => {
                     (*place).identity = sys::identity(fd)?;
                     (*place).kept =
