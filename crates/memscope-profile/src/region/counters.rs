@@ -129,9 +129,10 @@ impl Sum {
         self.counts.allocated_bytes.wrapping_sub(self.counts.freed_bytes) as i64
     }
 
-    /// Whether nothing ever happened here.
+    /// Whether nothing ever happened here. (Blocks that were named since are another site's now; but at the peak they
+    /// may have been here.)
     pub(super) fn is_empty(&self) -> bool {
-        self.counts == Counts::default()
+        self.counts == Counts::default() && (self.peak_blocks, self.peak_bytes) == (0, 0)
     }
 
     /// The counts as the profile has them.
