@@ -48,6 +48,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    #[cfg(feature = "html")]
     /// The text without its ink.
     pub(crate) fn text(&self) -> &str {
         &self.text
