@@ -10,10 +10,12 @@
 //! classes the allocator has.
 
 use crate::arch::Entry;
+use crate::door::{self, Door};
 use crate::hooks;
 use crate::own;
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::naked_asm;
+use core::sync::atomic::{AtomicU8, Ordering};
 use memscope_region::Kind;
 
 /// The bytes that one record stands for in a region that the process makes for itself.
@@ -25,17 +27,26 @@ pub struct Global<A> {
     inner: A,
     /// The least that the inner allocator is asked for.
     least_bytes: usize,
+    /// Under a preloaded library: whether it sees what the inner allocator does.
+    seen: AtomicU8,
 }
+
+/// Not known yet.
+const MAYBE_SEEN: u8 = 0;
+/// The inner allocator passes requests on to the C library, which the preloaded library stands before.
+const SEEN: u8 = 1;
+/// It does not.
+const UNSEEN: u8 = 2;
 
 impl<A> Global<A> {
     /// For an allocator that is not known.
     pub const fn new(inner: A) -> Self {
-        Self { inner, least_bytes: GRANULE_BYTES }
+        Self { inner, least_bytes: GRANULE_BYTES, seen: AtomicU8::new(MAYBE_SEEN) }
     }
 
     /// For one that passes every request on to the C library.
     pub const fn of_libc(inner: A) -> Self {
-        Self { inner, least_bytes: 0 }
+        Self { inner, least_bytes: 0, seen: AtomicU8::new(SEEN) }
     }
 
     /// The inner allocator.
@@ -54,6 +65,79 @@ impl<A: GlobalAlloc> Global<A> {
         // SAFETY: the caller's promise; a size that is raised to 32 does not overflow when it is rounded up to an
         // alignment that a block of one byte may have.
         unsafe { Layout::from_size_align_unchecked(size.max(self.least_bytes), align) }
+    }
+
+    /// Records a block that the inner allocator returned.
+    ///
+    /// # Safety
+    /// The calling thread is in the stub that was entered at `entry`, and owns the block.
+    #[inline(always)]
+    unsafe fn record(&self, entry: Entry, kind: Kind, block: *mut u8, size: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match door::preloaded() {
+                None => hooks::record(own::start, entry, kind, block.cast(), size),
+                Some(door) => self.record_beside(door, entry, kind, block, size),
+            }
+        }
+    }
+
+    /// The same where a preloaded library records: it has seen the block already, or is told of it.
+    ///
+    /// # Safety
+    /// See [`Global::record`].
+    #[cold]
+    unsafe fn record_beside(
+        &self,
+        door: &Door,
+        entry: Entry,
+        kind: Kind,
+        block: *mut u8,
+        size: usize,
+    ) {
+        // ORDERING: relaxed; every thread finds the same.
+        if self.seen.load(Ordering::Relaxed) == MAYBE_SEEN && !block.is_null() {
+            let seen = if door.knows(block as usize) { SEEN } else { UNSEEN };
+            self.seen.store(seen, Ordering::Relaxed);
+        }
+        if self.is_unseen() {
+            // SAFETY: the caller's promise.
+            unsafe { door.record(entry, kind, block as usize, size) };
+        }
+    }
+
+    fn is_unseen(&self) -> bool {
+        // ORDERING: relaxed, as above.
+        self.seen.load(Ordering::Relaxed) == UNSEEN
+    }
+
+    /// `realloc` where a preloaded library records.
+    ///
+    /// # Safety
+    /// See [`Global::record`].
+    #[cold]
+    unsafe fn realloc_beside(
+        &self,
+        door: &Door,
+        entry: Entry,
+        block: *mut u8,
+        layout: &Layout,
+        new_size: usize,
+    ) -> *mut u8 {
+        let site = if self.is_unseen() { door.forget(block as usize, true) } else { 0 };
+        // SAFETY: the caller's promise. A realloc that fails leaves the old block, whose free is then one of a block
+        // that is not known.
+        unsafe {
+            let old = self.layout(layout.size(), layout.align());
+            let new = self.inner.realloc(block, old, new_size.max(self.least_bytes));
+            if self.is_unseen() {
+                door.record(entry, Kind::Realloc, new as usize, new_size);
+                if site != 0 && !new.is_null() {
+                    door.follow(site, new as usize);
+                }
+            }
+            new
+        }
     }
 
     /// `GlobalAlloc::alloc`.
@@ -93,7 +177,13 @@ impl<A: GlobalAlloc> Global<A> {
     #[inline(always)]
     pub unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // Recorded first: once it is freed, another thread may be given the address.
-        hooks::forget(own::start, block.cast());
+        match door::preloaded() {
+            None => hooks::forget(own::start, block.cast()),
+            Some(door) if self.is_unseen() => {
+                door.forget(block as usize, false);
+            }
+            Some(_) => {}
+        }
         // SAFETY: passed on, with the layout that it was allocated with.
         unsafe { self.inner.dealloc(block, self.layout(layout.size(), layout.align())) }
     }
@@ -134,7 +224,7 @@ unsafe extern "C" fn alloc_body<A: GlobalAlloc>(
     // SAFETY: called by the stub only, with the state at its entry; likewise below.
     unsafe {
         let block = me.inner.alloc(me.layout(size, align));
-        hooks::record(own::start, Entry { sp, rbp }, Kind::Malloc, block.cast(), size);
+        me.record(Entry { sp, rbp }, Kind::Malloc, block, size);
         block
     }
 }
@@ -149,7 +239,7 @@ unsafe extern "C" fn alloc_zeroed_body<A: GlobalAlloc>(
     // SAFETY: as above.
     unsafe {
         let block = me.inner.alloc_zeroed(me.layout(size, align));
-        hooks::record(own::start, Entry { sp, rbp }, Kind::Calloc, block.cast(), size);
+        me.record(Entry { sp, rbp }, Kind::Calloc, block, size);
         block
     }
 }
@@ -162,6 +252,10 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
     sp: usize,
     rbp: usize,
 ) -> *mut u8 {
+    if let Some(door) = door::preloaded() {
+        // SAFETY: as above.
+        return unsafe { me.realloc_beside(door, Entry { sp, rbp }, block, layout, new_size) };
+    }
     // The old half is recorded first: another thread may be given the address at once.
     let forgotten = hooks::forget_moving(own::start, block.cast(), true);
     // SAFETY: as above.

@@ -22,6 +22,7 @@
 //!
 //! global   the same for a Rust global allocator         side    threads that are set aside, or watched
 //! name     names that the program gives to blocks           task    what is current when a block is made
+//! door     all of this, for a program that carries the library and is preloaded as well
 //! process  the region and what is shared between threads      thread  what belongs to one thread
 //! trie     insert-only, lock-free hash trie                    arena   private memory that is never given back
 //! ```
@@ -31,6 +32,7 @@ pub mod arch;
 pub mod arena;
 pub mod cfi;
 pub mod counting;
+pub mod door;
 pub mod event;
 pub mod fork;
 pub mod frame;

@@ -211,6 +211,7 @@ pub fn start_of(address: usize, back_bytes: usize) -> Option<usize> {
 
 /// The sums of a label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct LabelCounts {
     /// See [`memscope_region::LabelRow`], as are the others.
     pub live_blocks: u64,

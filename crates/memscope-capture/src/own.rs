@@ -8,6 +8,7 @@
 //! and before any constructor. Deliberately absent: a thread that keeps the clock. Whoever looks at the recording
 //! calls [`tick`]; the birth of a block is known to within the time between two looks.
 
+use crate::door;
 use crate::process::{ON, PROCESS, Start};
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
@@ -30,7 +31,8 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// Starts recording in a region of the process's own, unless it was started before or the environment says `off`.
+/// Starts recording in a region of the process's own, unless it was started before, or a preloaded library records, or the
+/// environment says `off`.
 #[cold]
 #[inline(never)]
 pub fn start() {
@@ -39,7 +41,7 @@ pub fn start() {
     }
     // A child of fork is counted by its parent's region, and not recorded.
     let is_child = PROCESS.leave_parent() != 0;
-    if is_child || is_off() || make_region().is_none() {
+    if is_child || door::is_preloaded() || is_off() || make_region().is_none() {
         PROCESS.give_up();
     }
 }

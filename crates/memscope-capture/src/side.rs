@@ -62,6 +62,7 @@ impl Side {
 
 /// What a thread has done so far, by itself: allocations and frees, with their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct ThreadCounts {
     /// Allocations; a realloc is one.
     pub allocations: u64,
@@ -217,7 +218,8 @@ pub fn leave() {
 }
 
 /// A measuring under way: what the thread had done, and what an outer measuring had seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub struct Measuring {
     before: ThreadCounts,
     outer_high_bytes: i64,
@@ -236,7 +238,7 @@ pub fn measure(start: impl Fn()) -> Option<Measuring> {
 impl Measuring {
     /// Ends it: what the thread did meanwhile, and by how much its live bytes rose at most. Measurings of one thread end
     /// in the reverse order of their beginning.
-    pub fn end(self) -> (ThreadCounts, u64) {
+    pub fn end(&self) -> (ThreadCounts, u64) {
         let Some(thread) = thread() else { return (ThreadCounts::default(), 0) };
         let after = ThreadCounts::of(thread.row());
         // ORDERING: relaxed; the thread's own.

@@ -13,6 +13,7 @@
 mod behind;
 mod child;
 mod dispatch;
+mod door;
 mod environment;
 mod exec;
 mod follow;

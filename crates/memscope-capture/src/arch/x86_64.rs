@@ -141,6 +141,22 @@ pub fn thread_pointer() -> usize {
     pointer
 }
 
+/// The address of the preloaded library's table (see [`crate::door`]); 0 where there is none.
+#[inline(always)]
+pub fn preloaded_door() -> usize {
+    let address: usize;
+    // SAFETY: a load from the global offset table. The reference is weak: 0 if nothing defines the symbol.
+    unsafe {
+        asm!(
+            ".weak memscope_door",
+            "mov {address}, qword ptr [rip + memscope_door@GOTPCREL]",
+            address = out(reg) address,
+            options(nostack, preserves_flags, readonly, pure),
+        );
+    }
+    address
+}
+
 /// The address of the C library's `_dl_find_object`; 0 where it has none (before glibc 2.35).
 pub fn dl_find_object() -> usize {
     let address: usize;
