@@ -29,7 +29,8 @@ pub struct Heap {
     pub live_blocks: u64,
     /// Bytes alive now.
     pub live_bytes: u64,
-    /// The most bytes that were alive at once.
+    /// The most bytes that were alive at once. Exact with one thread; with several known to within 64 KiB for each, for
+    /// threads publish what they hold in steps.
     pub peak_bytes: u64,
 }
 

@@ -1,7 +1,8 @@
 //! Leaks: what there is evidence for, and which evidence.
 //!
 //! Memory that is alive is not a leak. It is listed here if one of three things was observed:
-//! - growing: at each of the marks, and now, more blocks of the place were alive than at the one before;
+//! - growing: at each of at least three moments (marks, and now) more blocks of the place were alive than at the one
+//!   before, and none are fewer now;
 //! - outlived: blocks that were allocated in a scope are alive, and the scope is over;
 //! - alive at end: the program is over, and blocks are alive that nobody will free.
 //!
@@ -15,7 +16,7 @@ use crate::task::ScopeKind;
 use memscope_profile::Profile;
 use std::fmt;
 
-/// How many moments it takes to call it growing: two marks and now.
+/// How many moments it takes to call it growing.
 const MIN_SERIES: usize = 3;
 
 /// A place whose blocks are believed to be leaked, and why.
@@ -40,9 +41,9 @@ pub struct Leak {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Evidence {
-    /// More were alive at each mark than at the one before, and most now.
+    /// More were alive at each of at least three marks (or two, and now) than at the one before.
     Growing {
-        /// The marks and how many blocks were alive at each, and the number now (called `now`) at last.
+        /// The marks and how many blocks were alive at each; if the number is another now, that (called `now`) at last.
         series: Vec<(String, u64)>,
     },
     /// They were allocated in a scope that is over.
@@ -114,7 +115,11 @@ fn growing(profile: &Profile, lines: &Lines<'_>, marks: &Marks) -> Vec<Leak> {
         }
     }
     let series = series.into_iter().enumerate().filter_map(|(line, mut series)| {
-        series.push(("now".to_owned(), lines.counts(line).live_blocks()));
+        let now = lines.counts(line).live_blocks();
+        // Now may be the very moment of the last mark.
+        if series.last().is_none_or(|(_, last)| *last != now) {
+            series.push(("now".to_owned(), now));
+        }
         let grows = series.is_sorted_by(|(_, earlier), (_, later)| earlier < later);
         (series.len() >= MIN_SERIES && grows && !lines.is_the_librarys(line))
             .then_some((line, series))

@@ -7,6 +7,8 @@
 
 use crate::allocator;
 use memscope_profile::Region;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 
 /// Sets the calling thread aside while it lives: what the thread allocates meanwhile is none of the program's.
 pub(crate) struct Aside {
@@ -31,42 +33,84 @@ impl Drop for Aside {
 
 /// The region as it is now, with the clock set; `None` if nothing is recorded here.
 pub(crate) fn region() -> Option<Region> {
-    let file = allocator::region()?;
+    let file = allocator::region().or_else(supervised)?;
     tick();
     Region::open(file).ok()
 }
 
+/// How many generations up a supervisor is looked for.
+const MAX_GENERATIONS: usize = 8;
+
+/// The region that `memscope run` holds for this process: an ancestor has it open. `None` if that cannot be read.
+fn supervised() -> Option<File> {
+    if !is_supervised() {
+        return None;
+    }
+    let own = std::process::id();
+    let mut ancestor = std::os::unix::process::parent_id();
+    for _ in 0..MAX_GENERATIONS {
+        for entry in fs::read_dir(format!("/proc/{ancestor}/fd")).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_region = fs::read_link(&path)
+                .is_ok_and(|target| target.as_os_str().as_bytes().starts_with(b"/memfd:memscope"));
+            if is_region
+                && let Ok(file) = File::open(&path)
+                && let Ok(copy) = file.try_clone()
+                && Region::open(copy).and_then(|region| region.pid()).ok() == Some(own)
+            {
+                return Some(file);
+            }
+        }
+        // The fourth field, after a name in parentheses that may hold anything.
+        let stat = fs::read_to_string(format!("/proc/{ancestor}/stat")).ok()?;
+        ancestor = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+    }
+    None
+}
+
 #[cfg(not(feature = "off"))]
 mod capture {
-    //! What is asked of capture. A start that does nothing: only the allocator begins a recording.
+    //! What is asked of whoever records this process: this program's own capture, or a preloaded library's.
 
-    use memscope_capture::name::{self, Name, Naming};
-    use memscope_capture::{own, side, task};
+    use memscope_capture::door::door;
+    use memscope_capture::name::{LabelCounts, Naming};
+    use memscope_capture::side::ThreadCounts;
 
-    pub(crate) use memscope_capture::name::LabelCounts;
-    pub(crate) use memscope_capture::side::Measuring;
+    /// A measuring under way.
+    #[derive(Debug)]
+    pub(crate) struct Measuring(memscope_capture::side::Measuring);
+
+    impl Measuring {
+        pub(crate) fn end(self) -> (ThreadCounts, u64) {
+            door().end_measure(&self.0)
+        }
+    }
+
+    pub(crate) fn is_supervised() -> bool {
+        memscope_capture::door::preloaded().is_some()
+    }
 
     pub(crate) fn step() -> bool {
-        side::step(|| {})
+        door().step()
     }
 
     pub(crate) fn leave() {
-        side::leave();
+        door().leave();
     }
 
     pub(crate) fn tick() {
-        own::tick();
+        door().tick();
     }
 
     /// The id of a new label, 0 if there is none. A tracker of 0: it is itself one.
     pub(crate) fn label(tracker: u32, text: &str, line: u32) -> u32 {
-        name::make(&Name { tracker, text: text.as_bytes(), line }).unwrap_or_default()
+        door().label(tracker, text, line)
     }
 
     /// Names the block that begins at an address; whether it had not borne the name before. `None`: it is not known.
     #[inline]
     pub(crate) fn give(label: u32, block: usize) -> Option<bool> {
-        match name::give(label, block) {
+        match door().give(label, block) {
             Naming::Named => Some(true),
             Naming::Already => Some(false),
             Naming::Unknown => None,
@@ -74,42 +118,42 @@ mod capture {
     }
 
     pub(crate) fn start_of(address: usize, back_bytes: usize) -> Option<usize> {
-        name::start_of(address, back_bytes)
+        door().start_of(address, back_bytes)
     }
 
     pub(crate) fn note_handles(label: u32, strong: u32, weak: u32) {
-        name::note_handles(label, strong, weak);
+        door().note_handles(label, strong, weak);
     }
 
     pub(crate) fn label_counts(label: u32) -> LabelCounts {
-        name::counts(label)
+        door().label_counts(label)
     }
 
     /// The id of a task of this kind and name under a parent, 0 if there is none.
     pub(crate) fn task(parent: u32, kind: u32, name: &str) -> u32 {
-        task::intern(parent, kind, name.as_bytes()).unwrap_or_default()
+        door().task(parent, kind, name)
     }
 
     #[inline]
     pub(crate) fn switch(task: u32) -> Option<u32> {
-        task::switch(task)
+        door().switch(task)
     }
 
     #[inline]
     pub(crate) fn current_task() -> u32 {
-        task::current()
+        door().current_task()
     }
 
     pub(crate) fn count_open(task: u32, by: i32) {
-        task::count_open(task, by);
+        door().count_open(task, by);
     }
 
     pub(crate) fn task_live_bytes(task: u32) -> i64 {
-        task::live_bytes(task)
+        door().task_live_bytes(task)
     }
 
     pub(crate) fn measure() -> Option<Measuring> {
-        side::measure(|| {})
+        door().measure().map(Measuring)
     }
 }
 
@@ -146,6 +190,10 @@ mod capture {
         pub(crate) fn end(self) -> (ThreadCounts, u64) {
             match self {}
         }
+    }
+
+    pub(crate) fn is_supervised() -> bool {
+        false
     }
 
     pub(crate) fn step() -> bool {

@@ -206,7 +206,7 @@ pub(crate) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(crate) fn new(profile: &'a Profile, places: &'a SitePlaces) -> Self {
         let analysis = Analysis::new(profile);
-        // Every site was allocated at, so this ranking has all of them.
+        // What is alive was allocated at its site, or named there, which counts the same.
         let mut lines = analysis.rank(Metric::Allocations, usize::MAX).lines;
         lines.sort_by_key(|line| std::cmp::Reverse(line.counts.live_bytes()));
         let mut by_place = vec![usize::MAX; profile.sites.len()];
