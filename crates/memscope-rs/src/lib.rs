@@ -26,7 +26,7 @@ pub use allocator::Memscope;
 pub use error::Error;
 pub use heap::{CaptureStats, Heap};
 pub use leak::{Evidence, Leak};
-pub use mark::{Difference, SiteDifference};
+pub use mark::{MarkDifference, SiteDifference};
 pub use measure::{Budget, Measurement, measure, measure_value};
 pub use memscope_derive::Trackable;
 pub use memscope_profile;

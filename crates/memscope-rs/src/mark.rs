@@ -82,7 +82,7 @@ impl Marks {
     }
 
     /// From one mark to another, or to now.
-    pub(crate) fn difference(&self, earlier: &str, later: Option<&str>) -> Option<Difference> {
+    pub(crate) fn difference(&self, earlier: &str, later: Option<&str>) -> Option<MarkDifference> {
         let from = self.find(earlier)?;
         let now;
         let to = match later {
@@ -114,7 +114,7 @@ impl Marks {
             })
             .collect();
         sites.sort_by_key(|site| std::cmp::Reverse(site.live_bytes));
-        Some(Difference {
+        Some(MarkDifference {
             from: from.name.clone(),
             to: to.name.clone(),
             live_blocks: total.blocks,
@@ -142,7 +142,7 @@ fn changes(from: &Mark, to: &Mark) -> Vec<(u32, Alive)> {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Difference {
+pub struct MarkDifference {
     /// The earlier mark.
     pub from: String,
     /// The later mark, or `now`.
@@ -172,7 +172,7 @@ pub struct SiteDifference {
     pub allocations: u64,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for MarkDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::heap::{CaptureStats, Heap};
-use crate::mark::{Difference, Marks};
+use crate::mark::{MarkDifference, Marks};
 use crate::recording::{self, Aside};
 use crate::report::Report;
 use crate::task::{Scope, ScopeKind};
@@ -145,7 +145,7 @@ impl Tracker {
 
     /// What has changed at each site from the mark of this name (the latest, if there are several) to now. `None` if
     /// there is no such mark. Costs as [`Tracker::analyze`].
-    pub fn since(&self, mark: &str) -> Option<Difference> {
+    pub fn since(&self, mark: &str) -> Option<MarkDifference> {
         let _aside = Aside::new();
         let marks = self.marks().clone();
         marks.difference(mark, None)
@@ -153,7 +153,7 @@ impl Tracker {
 
     /// What changed at each site from one mark to another. `None` if there are no such marks. Costs as
     /// [`Tracker::analyze`].
-    pub fn between(&self, earlier: &str, later: &str) -> Option<Difference> {
+    pub fn between(&self, earlier: &str, later: &str) -> Option<MarkDifference> {
         let _aside = Aside::new();
         let marks = self.marks().clone();
         marks.difference(earlier, Some(later))

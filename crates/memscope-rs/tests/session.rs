@@ -15,7 +15,7 @@ const PROFILE: &str = "MEMSCOPE_TEST_PROFILE";
 
 #[inline(never)]
 fn forget() {
-    std::mem::forget(vec![0_u8; 12_345]);
+    Box::leak(vec![0_u8; 12_345].into_boxed_slice());
 }
 
 /// What a started process does: with a session, something that allocates, and an end.
