@@ -7,8 +7,7 @@
 //! Deliberately absent: a verdict. What change is too much, whoever asks says.
 
 use crate::text::page::elide_middle;
-use crate::text::stack::{Row, rows};
-use crate::text::{head, paths, units};
+use crate::text::{head, site_name, units};
 use memscope_profile::analyze::{
     Analysis, Change, Comparison, LineChange, Metric, Spread, compare,
 };
@@ -126,15 +125,7 @@ impl Runs<'_> {
         let Some(analysis) = self.before.iter().chain(self.after).nth(change.run) else {
             return String::new();
         };
-        let profile = analysis.profile();
-        let Some(site) = profile.sites.get(change.site as usize) else { return String::new() };
-        let rows = rows(analysis, site, 1, &paths::roots(self.base, &profile.run.exe));
-        let Some(Row::Function(function)) = rows.first() else { return "no stack".to_owned() };
-        let via = match rows.get(1) {
-            Some(Row::Via(operation)) => format!(" via {operation}"),
-            _ => String::new(),
-        };
-        format!("{}{via} {}", function.name, function.place).trim_end().to_owned()
+        site_name(analysis, change.site, self.base)
     }
 
     fn command(&self) -> String {

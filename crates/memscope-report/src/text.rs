@@ -66,3 +66,32 @@ pub fn write(profile: &Profile, options: &Options, out: &mut dyn Write) -> io::R
     processes::write(profile, &mut page)?;
     buffered.flush()
 }
+
+/// A site in one line: the program's function nearest to the allocation, what it called, and where.
+///
+/// `base` is the folder that source paths are shown relative to, or empty.
+pub fn site_name(analysis: &Analysis<'_>, site: u32, base: &str) -> String {
+    let profile = analysis.profile();
+    let Some(site) = profile.sites.get(site as usize) else { return String::new() };
+    let rows = stack::rows(analysis, site, 1, &paths::roots(base, &profile.run.exe));
+    let Some(stack::Row::Function(function)) = rows.first() else { return "no stack".to_owned() };
+    let via = match rows.get(1) {
+        Some(stack::Row::Via(operation)) => format!(" via {operation}"),
+        _ => String::new(),
+    };
+    format!("{}{via} {}", function.name, function.place).trim_end().to_owned()
+}
+
+/// A site's stack, innermost first, a line for each function of the program's own and for each stretch of others.
+pub fn site_stack(analysis: &Analysis<'_>, site: u32, base: &str) -> Vec<String> {
+    let profile = analysis.profile();
+    let Some(site) = profile.sites.get(site as usize) else { return Vec::new() };
+    let rows = stack::rows(analysis, site, usize::MAX, &paths::roots(base, &profile.run.exe));
+    let text = |row: &stack::Row| match row {
+        stack::Row::Function(function) => format!("{} {}", function.name, function.place),
+        stack::Row::Via(operation) => format!("via {operation}"),
+        stack::Row::Folded { frames, whose, .. } => format!("… {frames} {whose} frames"),
+        stack::Row::Note(note) => (*note).to_owned(),
+    };
+    rows.iter().map(text).collect()
+}
