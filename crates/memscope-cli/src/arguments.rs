@@ -34,6 +34,9 @@ pub(crate) enum Task {
     /// Show a profile that was kept, or a process that runs under `memscope run`
     #[command(after_help = REPORT_HELP)]
     Report(Report),
+    /// Watch a running program: who holds its memory now
+    #[command(after_help = TOP_HELP)]
+    Top(Top),
     /// Compare profiles: what grew, shrank, is new, is gone
     #[command(after_help = DIFF_HELP)]
     Diff(Diff),
@@ -77,6 +80,18 @@ FILE is a profile that `memscope run -o` wrote, or a region file.
 Exit code: 0, or 1 if the file cannot be read or an output cannot be written, or 2 if the command line is wrong.
 
 Environment: COLUMNS, NO_COLOR and CLICOLOR_FORCE are honoured.";
+
+const TOP_HELP: &str = "\
+Examples:
+  memscope top 1234               a program that was started by `memscope run`, or that memscope itself
+  memscope top -- ./server        start it and watch it; what it prints is not shown
+
+Keys:
+  up, down  choose a site        enter  its stack       /  filter (enter ends, escape clears)
+  s         what is counted      m      mark: show the growth since now
+  space     pause                w      keep the profile in memscope-PID.memscope        q  quit
+
+Exit code: 0; 1 if the program cannot be watched.";
 
 const DIFF_HELP: &str = "\
 Examples:
@@ -163,6 +178,22 @@ pub(crate) struct Report {
 
     #[command(flatten)]
     pub(crate) view: View,
+}
+
+/// `memscope top`.
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// The process
+    #[arg(value_name = "PID", required_unless_present = "command", conflicts_with = "command")]
+    pub(crate) pid: Option<u32>,
+
+    /// The least time between two looks, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) every: u64,
+
+    /// A program to start, and its arguments
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// `memscope diff`.

@@ -7,6 +7,7 @@
 //!           -> report, save, mark -> client ~~> control, live (of a `run`)
 //!                                -> show
 //!           -> diff (several), limit
+//!           -> top (client, again and again)
 //! ```
 //!
 //! Invariants: an error that a user can meet is one sentence, a hint and an exit code (see [`error`]); memscope's own
@@ -43,6 +44,7 @@ mod supervise;
 mod symbols;
 mod terminal;
 mod tick;
+mod top;
 
 use arguments::{Arguments, Task};
 use clap::Parser;
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
             let voice = Voice::new(false);
             (voice, report::report(options, voice))
         }
+        Task::Top(options) => (Voice::new(false), top::top(options)),
         Task::Diff(options) => {
             let voice = Voice::new(false);
             (voice, diff::diff(options, voice))

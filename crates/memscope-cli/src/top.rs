@@ -1,0 +1,163 @@
+//! `memscope top`: who holds a running program's memory, looked at again and again.
+//!
+//! ```text
+//! client::read -> symbolize -> Analysis -> Look (lines of the screen)   in a thread of its own, for a fraction of its time
+//!                                           -> screen                    keys are answered meanwhile
+//! ```
+//!
+//! Invariants: the program is only read, by the memscope that holds its region; the terminal is as it was before, however
+//! this ends; nothing needs colours, or more than 80x24. Deliberately absent: recording, which `memscope run` does.
+
+mod screen;
+
+use crate::arguments::Top;
+use crate::client;
+use crate::error::{Error, reason};
+use crate::format::base;
+use crate::report::FAILURE;
+use crate::symbols::symbolize;
+use crate::terminal::Voice;
+use memscope_profile::Profile;
+use memscope_profile::analyze::{Analysis, Metric};
+use memscope_report::text::{site_name, site_stack};
+use std::io::{self, IsTerminal};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+/// Lines that are looked at by each metric.
+const MAX_LINES: usize = 200;
+
+/// A look is followed by a pause of so many times its own duration.
+const PAUSES_PER_LOOK: u32 = 4;
+
+/// What was seen at one moment.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// The profile, for keeping it.
+    pub(crate) profile: Profile,
+    /// For each metric, the largest lines.
+    pub(crate) lines: Vec<(Metric, Vec<Line>)>,
+}
+
+/// A line of a ranking.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) value: u64,
+    pub(crate) stack: Vec<String>,
+}
+
+/// Watches. The value is the exit code.
+pub(crate) fn top(options: &Top) -> Result<u8, Error> {
+    watch(options).map(|()| 0).map_err(|error| error.exit_code(FAILURE))
+}
+
+fn watch(options: &Top) -> Result<(), Error> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        return Err(Error::new("memscope top draws on a terminal, and there is none")
+            .hint("`memscope report PID` writes the same as text."));
+    }
+    let started = if options.command.is_empty() { None } else { Some(start(options)?) };
+    let pid = options.pid.or_else(|| started.as_ref().map(|it| it.0.id()));
+    let pid = pid.ok_or_else(|| Error::new("no process is named"))?;
+    // The first look before the screen is taken: what cannot be read is refused in words.
+    let first = match &started {
+        None => look(client::read(pid)?),
+        Some(_) => look(first_of(pid)?),
+    };
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let every = Duration::from_secs(options.every);
+    std::thread::Builder::new()
+        .name("looks".to_owned())
+        .spawn(move || looks(pid, every, &sender))
+        .map_err(|error| Error::new(format!("cannot start a thread: {}", reason(&error))))?;
+    let ended = screen::show(pid, first, &receiver);
+    drop(started);
+    match ended {
+        Ok(Some(words)) => eprintln!("memscope: {words}"),
+        Ok(None) => {}
+        Err(error) => {
+            return Err(Error::new(format!("the terminal failed: {}", reason(&error))));
+        }
+    }
+    Ok(())
+}
+
+/// A program that we started, by a `memscope run`; it ends with us.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // The memscope passes it on, and ends after the program.
+        if let Ok(pid) = i32::try_from(self.0.id())
+            && let Some(pid) = rustix::process::Pid::from_raw(pid)
+            && matches!(self.0.try_wait(), Ok(None))
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+fn start(options: &Top) -> Result<Started, Error> {
+    let failed =
+        |error: io::Error| Error::new(format!("cannot start memscope: {}", reason(&error)));
+    let here = std::env::current_exe().map_err(failed)?;
+    let child = Command::new(here)
+        .args(["run", "--quiet", "--"])
+        .args(&options.command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    Ok(Started(child))
+}
+
+/// The first profile of a program that was just started.
+fn first_of(pid: u32) -> Result<Profile, Error> {
+    let begun = Instant::now();
+    loop {
+        match client::read(pid) {
+            Err(_) if begun.elapsed() < Duration::from_secs(5) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Looks again and again, until nobody wants to see it or there is nothing more to see.
+fn looks(pid: u32, every: Duration, sender: &SyncSender<Result<Look, Error>>) {
+    loop {
+        let begun = Instant::now();
+        let result = client::read(pid).map(look);
+        let is_last = result.is_err();
+        if sender.send(result).is_err() || is_last {
+            return;
+        }
+        std::thread::sleep(every.max(begun.elapsed() * PAUSES_PER_LOOK));
+    }
+}
+
+fn look(mut profile: Profile) -> Look {
+    symbolize(&mut profile, Voice::new(true));
+    let base = base();
+    let analysis = Analysis::new(&profile);
+    let lines = Metric::ALL.map(|metric| {
+        let lines = analysis.rank(metric, MAX_LINES).lines.into_iter();
+        let lines = lines.map(|line| Line {
+            name: site_name(&analysis, line.sites[0], &base),
+            value: line.value,
+            stack: site_stack(&analysis, line.sites[0], &base),
+        });
+        (metric, lines.collect())
+    });
+    Look { lines: lines.into(), profile }
+}
+
+/// The next look that is there, if one is.
+fn next(receiver: &Receiver<Result<Look, Error>>) -> Option<Result<Look, Error>> {
+    receiver.try_recv().ok()
+}
