@@ -46,6 +46,8 @@ mod error;
 pub mod estimate;
 pub mod file;
 pub mod model;
+#[cfg(test)]
+mod mutation;
 pub mod region;
 pub mod symbolize;
 pub mod timeline;

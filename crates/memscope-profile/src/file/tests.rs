@@ -6,6 +6,7 @@ use crate::model::{
     Address, Completeness, Counts, End, Frame, Label, Mark, Module, ProcessSummary, Run, Sample,
     Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, Warning,
 };
+use crate::mutation::{Numbers, executions, mutate};
 use proptest::prelude::*;
 
 /// A profile with something in every field.
@@ -254,6 +255,31 @@ proptest! {
             for metric in crate::analyze::Metric::ALL {
                 let _ = analysis.rank(metric, 5);
             }
+        }
+    }
+}
+
+/// As a file comes, and with a checksum that fits.
+#[test]
+fn mutated_files_are_survived() {
+    let whole = bytes(&sample(5));
+    let body = body::encode(&sample(5)).expect("encoded");
+    let mut numbers = Numbers::new(1);
+    for _ in 0..executions(2000) {
+        let mut changed = body.clone();
+        mutate(&mut changed, &mut numbers);
+        let claimed = if numbers.below(9) == 0 {
+            u64::MAX >> numbers.below(64)
+        } else {
+            changed.len() as u64
+        };
+        let mut raw = whole.clone();
+        mutate(&mut raw, &mut numbers);
+        for bytes in [wrapped(&changed, claimed), raw] {
+            let Ok(profile) = read(&bytes[..], "x") else { continue };
+            assert_eq!(check(&profile), Ok(()));
+            let analysis = crate::analyze::Analysis::new(&profile);
+            let _ = analysis.rank(crate::analyze::Metric::Peak, 5);
         }
     }
 }

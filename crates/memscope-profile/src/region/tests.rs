@@ -3,6 +3,7 @@
 use super::synthetic::{Encode, Synthetic, zeros};
 use super::*;
 use crate::model::{Counts, Kind, Mode};
+use crate::mutation::{Numbers, executions, overwrite};
 use memscope_region::header::{CHUNKS_OFFSET, HEADER_BYTES, VERSION};
 use memscope_region::record::{Birth, Record, SIZE_ELSEWHERE};
 use memscope_region::table::{CHUNKS_PER_TABLE, EXTENT_BYTES};
@@ -486,5 +487,43 @@ proptest! {
                 prop_assert!(blocks.take(100_000).count() < 100_000);
             }
         }
+    }
+}
+
+/// Whatever stands in it: an error or a profile that keeps its promises, in memory in proportion.
+#[test]
+fn mutated_regions_are_survived() {
+    let mut synthetic = small();
+    synthetic.records(1 << 32, &[(3, 0x0100_0000_0000_0101), (70_000, 0x0200_0000_0000_0202)]);
+    let file = synthetic.build();
+    // What is not a hole.
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while let Ok(start) = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(at)) {
+        let end = rustix::fs::seek(&file, rustix::fs::SeekFrom::Hole(start)).expect("an end");
+        let mut bytes = vec![0; (end - start) as usize];
+        file.read_exact_at(&mut bytes, start).expect("read");
+        // Most of a page is empty; what is not is what counts.
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 64);
+        bytes.truncate(used);
+        parts.push((start, bytes));
+        at = end;
+    }
+    let mut numbers = Numbers::new(2);
+    let mut totals = SiteTotals::default();
+    for _ in 0..executions(1000) {
+        let (start, good) = &parts[numbers.below(parts.len())];
+        let mut changed = good.clone();
+        overwrite(&mut changed, &mut numbers);
+        file.write_all_at(&changed, *start).expect("written");
+        if let Ok(region) = Region::open(file.try_clone().expect("a descriptor")) {
+            if let Ok(reading) = region.read(End::Unknown) {
+                assert_eq!(crate::check::check(&reading.profile), Ok(()));
+            }
+            let _ = region.site_totals(&mut totals);
+            let blocks = region.blocks().map(|blocks| blocks.take(100_000).count());
+            assert!(blocks.unwrap_or(0) < 100_000);
+        }
+        file.write_all_at(good, *start).expect("written");
     }
 }

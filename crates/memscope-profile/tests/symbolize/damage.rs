@@ -76,7 +76,8 @@ fn files_cut_short() {
 fn bytes_changed_anywhere() {
     let sample = sample("flip", |folder| build_c(folder, &["-g"]));
     let mut numbers = Numbers(1);
-    for _ in 0..300 {
+    let asked = std::env::var("MEMSCOPE_MUTATIONS").ok().and_then(|text| text.parse().ok());
+    for _ in 0..asked.unwrap_or(300) {
         let mut bytes = sample.bytes.clone();
         for _ in 0..=numbers.next(4) {
             let place = numbers.next(bytes.len());
