@@ -61,6 +61,24 @@ export interface Payload {
     freed_bytes: number;
     temporary: number;
   }[];
+  variables: {
+    name: string;
+    type_name: string;
+    file: string;
+    line: number;
+    live_bytes: number;
+    live_blocks: number;
+    peak_bytes: number;
+    blocks: number;
+  }[];
+  tasks: {
+    name: string;
+    kind: string;
+    peak_bytes: number;
+    live_bytes: number;
+    allocated_bytes: number;
+    allocations: number;
+  }[];
   modules: { path: string; build_id: string; symbols: string; is_named: boolean; debug_path: string }[];
   timeline: { interval_ms: number; ms: number[]; live_bytes: number[]; live_blocks: number[]; allocations: number[] };
   spans: {

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.ts";
 import { flame, legend } from "./flame.ts";
-import { bytes, count, counted, duration, share, signed } from "./format.ts";
+import { bytes, count, counted, duration, elide, share, signed } from "./format.ts";
 import { METRICS, type MetricId, type Profile } from "./profile.ts";
 import { amount, detail, headOf, metricOf, table, type Column } from "./sites.ts";
 import type { State } from "./state.ts";
@@ -291,6 +291,41 @@ function threads({ profile }: Page): HTMLElement {
   );
 }
 
+function tasks({ profile }: Page): HTMLElement {
+  const all = [...profile.data.tasks].sort((a, b) => b.allocated_bytes - a.allocated_bytes);
+  return h(
+    "section",
+    {},
+    h("p", { class: "note" }, "What was allocated while each task, scope or span was current, on whatever thread; what it holds stays its own until it is freed."),
+    plainTable(
+      ["Task", "", "Most at once", "Live at end", "Allocated", "Allocations"],
+      all.map((it) => [it.name, it.kind, bytes(it.peak_bytes), bytes(it.live_bytes), bytes(it.allocated_bytes), count(it.allocations)]),
+      2,
+    ),
+  );
+}
+
+function variables({ profile }: Page): HTMLElement {
+  const all = [...profile.data.variables].sort((a, b) => b.peak_bytes - a.peak_bytes);
+  return h(
+    "section",
+    {},
+    h("p", { class: "note" }, "Values that the program gave a name to."),
+    plainTable(
+      ["Variable", "Type", "Where", "Live at end", "Blocks", "Most at once"],
+      all.map((it) => [
+        it.name,
+        h("code", { title: it.type_name }, elide(it.type_name)),
+        `${it.file}:${it.line}`,
+        bytes(it.live_bytes),
+        `${count(it.live_blocks)} of ${count(it.blocks)}`,
+        bytes(it.peak_bytes),
+      ]),
+      3,
+    ),
+  );
+}
+
 function leaks(page: Page): HTMLElement {
   const { profile, state } = page;
   const lines = found(page).filter((line) => profile.byLine.live[line]! > 0);
@@ -412,6 +447,8 @@ export const VIEWS: View[] = [
   { id: "sites", label: "Sites", hasMetric: true, isSearched: true, is: (it) => it.lines > 0, draw: sites },
   { id: "timeline", label: "Timeline", isSearched: true, is: (it) => it.ms.length > 0, draw: time },
   { id: "threads", label: "Threads", is: (it) => it.data.threads.length > 0, draw: threads },
+  { id: "tasks", label: "Tasks", is: (it) => it.data.tasks.length > 0, draw: tasks },
+  { id: "variables", label: "Variables", is: (it) => it.data.variables.length > 0, draw: variables },
   { id: "leaks", label: "Never freed", isSearched: true, is: (it) => it.lines > 0, draw: leaks },
   { id: "modules", label: "Objects", is: (it) => it.data.modules.length > 0, draw: modules },
   { id: "completeness", label: "Completeness", is: () => true, draw: completeness },

@@ -130,7 +130,7 @@ try {
     await page.getByRole("button", { name: "The whole run" }).click();
     assert.equal(await page.locator(".content h2").innerText(), whole);
   }
-  for (const id of ["threads", "leaks", "modules", "completeness"]) {
+  for (const id of ["threads", "tasks", "variables", "leaks", "modules", "completeness"]) {
     if (await page.locator(`[data-view="${id}"]`).count()) await view(id);
   }
   await page.goBack();

@@ -3,7 +3,9 @@
 mod profiles;
 
 use memscope_profile::Profile;
-use memscope_profile::model::{Address, Counts, Frame, Sample, Site, SiteChange, StackNode};
+use memscope_profile::model::{
+    Address, Counts, Frame, Label, Sample, Site, SiteChange, StackNode, Task,
+};
 use memscope_report::html::{Sources, write};
 use std::io::Read;
 
@@ -121,7 +123,20 @@ fn a_browser_shows_it_searches_zooms_and_brushes() {
         }
     };
     profile.timeline.samples = (1..19).map(sample).collect();
-    let seen = browse(&page(&profile), "order_service");
+    profile.tasks = vec![
+        Task { name: "import".into(), kind: 1, peak_bytes: 4096, ..Task::default() },
+        Task { name: "parse".into(), parent: 1, kind: 2, ..Task::default() },
+    ];
+    profile.sites[0].task = 2;
+    let name = |name: &str| Label { tracker: 1, name: name.into(), line: 7, ..Label::default() };
+    profile.labels =
+        vec![name("tracker"), Label { type_name: "Vec<Order>".into(), ..name("orders") }];
+    let page = page(&profile);
+    let data = data(&page);
+    assert_eq!(data["tasks"][1]["name"], "import › parse");
+    assert_eq!(data["tasks"][1]["allocated_bytes"], profile.sites[0].counts.allocated_bytes);
+    assert_eq!(data["variables"].as_array().map(Vec::len), Some(1));
+    let seen = browse(&page, "order_service");
     assert_eq!(seen["top"][0], "6.39 MiB 67.0 %");
     assert_eq!(seen["largest"].as_str().map(|it| it.starts_with("9.16 MiB")), Some(true));
 }

@@ -32,6 +32,9 @@ pub(super) struct Payload<'p> {
     stacks: Stacks,
     sites: Sites,
     threads: Vec<ThreadRow<'p>>,
+    /// Named values: name, type, file, line, live bytes, live blocks, most bytes, blocks.
+    variables: Vec<VariableRow<'p>>,
+    tasks: Vec<TaskRow<'p>>,
     modules: Vec<ModuleRow<'p>>,
     timeline: Samples,
     spans: Spans,
@@ -145,6 +148,29 @@ struct ThreadRow<'p> {
 }
 
 #[derive(Debug, serde::Serialize)]
+struct VariableRow<'p> {
+    name: &'p str,
+    type_name: &'p str,
+    file: &'p str,
+    line: u32,
+    live_bytes: u64,
+    live_blocks: u64,
+    peak_bytes: u64,
+    blocks: u64,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct TaskRow<'p> {
+    /// From the outermost task on.
+    name: String,
+    kind: &'p str,
+    peak_bytes: u64,
+    live_bytes: u64,
+    allocated_bytes: u64,
+    allocations: u64,
+}
+
+#[derive(Debug, serde::Serialize)]
 struct ModuleRow<'p> {
     path: &'p str,
     build_id: String,
@@ -194,6 +220,8 @@ impl<'p> Payload<'p> {
             stacks: stacks(profile),
             sites: sites(profile, &lines),
             threads: profile.threads.iter().map(thread).collect(),
+            variables: variables(profile, &roots),
+            tasks: tasks(profile),
             modules: profile.modules.iter().map(module).collect(),
             timeline: samples(profile),
             spans: spans(&profile.timeline, &lines),
@@ -399,6 +427,52 @@ fn thread(thread: &Thread) -> ThreadRow<'_> {
         freed_bytes: thread.freed_bytes,
         temporary: thread.temporary,
     }
+}
+
+/// Values that the program named; trackers, which are only groups of them, are left out.
+fn variables<'p>(profile: &'p Profile, roots: &[String]) -> Vec<VariableRow<'p>> {
+    let labels = profile.labels.iter().enumerate();
+    let values = labels.filter(|(place, label)| label.tracker as usize != place + 1);
+    let rows = values.map(|(_, label)| VariableRow {
+        name: &label.name,
+        type_name: &label.type_name,
+        file: roots
+            .iter()
+            .find_map(|root| label.file.strip_prefix(root.as_str())?.strip_prefix('/'))
+            .unwrap_or(&label.file),
+        line: label.line,
+        live_bytes: label.live_bytes,
+        live_blocks: label.live_blocks,
+        peak_bytes: label.peak_bytes,
+        blocks: label.blocks,
+    });
+    rows.collect()
+}
+
+/// Tasks with what their sites did, their children's not included.
+fn tasks(profile: &Profile) -> Vec<TaskRow<'_>> {
+    let mut rows: Vec<TaskRow<'_>> = Vec::with_capacity(profile.tasks.len());
+    for task in &profile.tasks {
+        // A parent comes before its children.
+        let parent = (task.parent as usize).checked_sub(1).and_then(|place| rows.get(place));
+        let name = parent.map_or(task.name.clone(), |it| format!("{} › {}", it.name, task.name));
+        let kind = match task.kind {
+            1 => "task",
+            2 => "scope",
+            3 => "span",
+            _ => "",
+        };
+        rows.push(TaskRow { name, kind, peak_bytes: task.peak_bytes, ..TaskRow::default() });
+    }
+    for site in &profile.sites {
+        let place = (site.task as usize).checked_sub(1);
+        if let Some(row) = place.and_then(|place| rows.get_mut(place)) {
+            row.live_bytes = row.live_bytes.saturating_add(site.counts.live_bytes());
+            row.allocated_bytes = row.allocated_bytes.saturating_add(site.counts.allocated_bytes);
+            row.allocations = row.allocations.saturating_add(site.counts.allocations);
+        }
+    }
+    rows
 }
 
 fn module(module: &Module) -> ModuleRow<'_> {
