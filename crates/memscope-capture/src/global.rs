@@ -11,12 +11,15 @@
 
 use crate::arch::Entry;
 use crate::door::{self, Door};
-use crate::hooks;
-use crate::own;
+use crate::hooks::{self, Host, RawBlock};
+use crate::own::{self, MODE_OFF, Settings};
+use crate::sampled;
+use crate::thread::Guard;
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU8, Ordering};
 use memscope_region::Kind;
+use memscope_region::header::MODE_SAMPLED;
 
 /// The bytes that one record stands for in a region that the process makes for itself.
 const GRANULE_BYTES: usize = 32;
@@ -29,6 +32,30 @@ pub struct Global<A> {
     least_bytes: usize,
     /// Under a preloaded library: whether it sees what the inner allocator does.
     seen: AtomicU8,
+    settings: Settings,
+}
+
+/// What the bodies of mode sampled ask of a host: the start, which is over when they run. Blocks come from the inner
+/// allocator.
+struct Own;
+
+impl Host for Own {
+    fn start() {
+        own::start(Settings::EXACT);
+    }
+    unsafe fn malloc(_: usize) -> RawBlock {
+        core::ptr::null_mut()
+    }
+    unsafe fn calloc(_: usize, _: usize) -> RawBlock {
+        core::ptr::null_mut()
+    }
+    unsafe fn realloc(_: RawBlock, _: usize) -> RawBlock {
+        core::ptr::null_mut()
+    }
+    unsafe fn free(_: RawBlock) {}
+    unsafe fn usable_bytes(_: RawBlock) -> usize {
+        0
+    }
 }
 
 /// Not known yet.
@@ -41,12 +68,22 @@ const UNSEEN: u8 = 2;
 impl<A> Global<A> {
     /// For an allocator that is not known.
     pub const fn new(inner: A) -> Self {
-        Self { inner, least_bytes: GRANULE_BYTES, seen: AtomicU8::new(MAYBE_SEEN) }
+        Self {
+            inner,
+            least_bytes: GRANULE_BYTES,
+            seen: AtomicU8::new(MAYBE_SEEN),
+            settings: Settings::EXACT,
+        }
     }
 
     /// For one that passes every request on to the C library.
     pub const fn of_libc(inner: A) -> Self {
-        Self { inner, least_bytes: 0, seen: AtomicU8::new(SEEN) }
+        Self { inner, least_bytes: 0, seen: AtomicU8::new(SEEN), settings: Settings::EXACT }
+    }
+
+    /// Chooses what to record.
+    pub const fn set(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// The inner allocator.
@@ -76,7 +113,23 @@ impl<A: GlobalAlloc> Global<A> {
         // SAFETY: the caller's promise.
         unsafe {
             match door::preloaded() {
-                None => hooks::record(own::start, entry, kind, block.cast(), size),
+                None => match own::mode(self.settings) {
+                    MODE_SAMPLED => {
+                        if sampled::hooks::is_sampled(size) {
+                            sampled::hooks::record::<Own>(entry, kind, block.cast(), size);
+                        }
+                    }
+                    MODE_OFF => {}
+                    _ => {
+                        hooks::record(
+                            || own::start(self.settings),
+                            entry,
+                            kind,
+                            block.cast(),
+                            size,
+                        );
+                    }
+                },
                 Some(door) => self.record_beside(door, entry, kind, block, size),
             }
         }
@@ -109,6 +162,40 @@ impl<A: GlobalAlloc> Global<A> {
     fn is_unseen(&self) -> bool {
         // ORDERING: relaxed, as above.
         self.seen.load(Ordering::Relaxed) == UNSEEN
+    }
+
+    /// `realloc` in mode sampled.
+    ///
+    /// # Safety
+    /// See [`Global::record`].
+    unsafe fn realloc_sampled(
+        &self,
+        entry: Entry,
+        block: *mut u8,
+        layout: &Layout,
+        new_size: usize,
+    ) -> *mut u8 {
+        let left = if sampled::hooks::may_be_sampled(block as usize) {
+            sampled::hooks::forget::<Own>(block.cast(), true)
+        } else {
+            None
+        };
+        // SAFETY: the caller's promise.
+        let new = unsafe {
+            let old = self.layout(layout.size(), layout.align());
+            self.inner.realloc(block, old, new_size.max(self.least_bytes))
+        };
+        if new.is_null()
+            && let Some(left) = left
+            && let Some(mut guard) = Guard::take(Own::start)
+        {
+            sampled::event::take_back(&mut guard, block as usize, left);
+        }
+        if sampled::hooks::is_sampled(new_size) {
+            // SAFETY: the caller's promise.
+            unsafe { sampled::hooks::record::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
+        }
+        new
     }
 
     /// `realloc` where a preloaded library records.
@@ -178,7 +265,15 @@ impl<A: GlobalAlloc> Global<A> {
     pub unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // Recorded first: once it is freed, another thread may be given the address.
         match door::preloaded() {
-            None => hooks::forget(own::start, block.cast()),
+            None => match own::mode(self.settings) {
+                MODE_SAMPLED => {
+                    if sampled::hooks::may_be_sampled(block as usize) {
+                        sampled::hooks::forget::<Own>(block.cast(), false);
+                    }
+                }
+                MODE_OFF => {}
+                _ => hooks::forget(|| own::start(self.settings), block.cast()),
+            },
             Some(door) if self.is_unseen() => {
                 door.forget(block as usize, false);
             }
@@ -256,16 +351,21 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
         // SAFETY: as above.
         return unsafe { me.realloc_beside(door, Entry { sp, rbp }, block, layout, new_size) };
     }
+    let start = || own::start(me.settings);
+    if own::mode(me.settings) == MODE_SAMPLED {
+        // SAFETY: as above.
+        return unsafe { me.realloc_sampled(Entry { sp, rbp }, block, layout, new_size) };
+    }
     // The old half is recorded first: another thread may be given the address at once.
-    let forgotten = hooks::forget_moving(own::start, block.cast(), true);
+    let forgotten = hooks::forget_moving(start, block.cast(), true);
     // SAFETY: as above.
     unsafe {
         let old = me.layout(layout.size(), layout.align());
         let new = me.inner.realloc(block, old, new_size.max(me.least_bytes));
         if new.is_null() {
-            hooks::not_moved(own::start, block.cast(), forgotten);
+            hooks::not_moved(start, block.cast(), forgotten);
         } else {
-            hooks::record(own::start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
+            hooks::record(start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
             hooks::follow(forgotten, new.cast());
         }
         new

@@ -14,6 +14,7 @@ use crate::process::PROCESS;
 use crate::site;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
+use memscope_region::header::MODE_EXACT;
 use memscope_region::record::Record;
 use memscope_region::row::{Fill, LabelCells};
 use memscope_region::{Header, Table};
@@ -100,6 +101,11 @@ fn size(record: Record, block: usize) -> u64 {
 /// The block stays while this runs: the caller has a reference to it.
 pub fn give(label: u32, block: usize) -> Naming {
     let Some(mut guard) = Guard::take(|| {}) else { return Naming::Unknown };
+    // A sample has weights, and most blocks are not in it.
+    // ORDERING: relaxed; constant since the start.
+    if guard.header().mode.load(Ordering::Relaxed) != MODE_EXACT {
+        return Naming::Unknown;
+    }
     let Some(size) = relabel(&mut guard, label, block) else { return Naming::Unknown };
     let Ok(size) = size else { return Naming::Already };
     for row in rows(label) {

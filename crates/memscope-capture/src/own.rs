@@ -11,8 +11,9 @@
 use crate::door;
 use crate::process::{ON, PROCESS, Start};
 use core::ffi::{CStr, c_char};
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
-use memscope_region::hello::MODE_VARIABLE;
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use memscope_region::header::{MODE_EXACT, MODE_SAMPLED};
+use memscope_region::hello::{DEFAULT_INTERVAL_BYTES, INTERVAL_VARIABLE, MODE_VARIABLE};
 use memscope_region::record::Birth;
 use memscope_region::row::Fill;
 use memscope_region::sys;
@@ -35,20 +36,80 @@ unsafe extern "C" {
 /// environment says `off`.
 #[cold]
 #[inline(never)]
-pub fn start() {
+pub fn start(settings: Settings) {
     if !PROCESS.claim_start() {
         return;
     }
+    let settings = settings.with_environment();
     // A child of fork is counted by its parent's region, and not recorded.
     let is_child = PROCESS.leave_parent() != 0;
-    if is_child || door::is_preloaded() || is_off() || make_region().is_none() {
+    if is_child
+        || door::is_preloaded()
+        || settings.mode == MODE_OFF
+        || make_region(settings).is_none()
+    {
         PROCESS.give_up();
+        // ORDERING: relaxed; nothing is read on the strength of it.
+        MODE.store(MODE_OFF, Ordering::Relaxed);
+        return;
     }
+    // ORDERING: relaxed; what the bodies of a mode read is published by the process.
+    MODE.store(settings.mode, Ordering::Relaxed);
 }
 
-/// Whether `MEMSCOPE_MODE` is `off`.
-fn is_off() -> bool {
-    variable(MODE_VARIABLE).is_some_and(|mode| mode.to_bytes() == b"off")
+/// What the process records of itself: one of the modes of [`memscope_region::header`], [`MODE_OFF`], or that it is not
+/// decided yet.
+static MODE: AtomicU32 = AtomicU32::new(UNDECIDED);
+
+/// A sample by bytes.
+pub const SAMPLED: u32 = MODE_SAMPLED;
+
+/// Nothing is recorded.
+pub const MODE_OFF: u32 = u32::MAX - 1;
+
+/// The region is not there yet.
+const UNDECIDED: u32 = u32::MAX;
+
+/// The mode, after recording was started if it can be.
+#[inline(always)]
+pub(crate) fn mode(settings: Settings) -> u32 {
+    // ORDERING: relaxed, as above.
+    let mode = MODE.load(Ordering::Relaxed);
+    if mode == UNDECIDED {
+        start(settings);
+        return MODE.load(Ordering::Relaxed);
+    }
+    mode
+}
+
+/// What to record, as the program chose. The environment has the last word: `MEMSCOPE_MODE` (`exact`, `sampled`, `off`) and
+/// `MEMSCOPE_INTERVAL`.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// `MODE_EXACT` or `MODE_SAMPLED` of [`memscope_region::header`], or [`MODE_OFF`].
+    pub mode: u32,
+    /// Mean bytes between two samples, if sampled.
+    pub interval_bytes: u64,
+}
+
+impl Settings {
+    /// Every allocation.
+    pub const EXACT: Self = Self { mode: MODE_EXACT, interval_bytes: DEFAULT_INTERVAL_BYTES };
+
+    /// What the environment makes of them.
+    fn with_environment(self) -> Self {
+        let mode = match variable(MODE_VARIABLE).map(CStr::to_bytes) {
+            Some(b"exact") => MODE_EXACT,
+            Some(b"sampled") => MODE_SAMPLED,
+            Some(b"off") => MODE_OFF,
+            _ => self.mode,
+        };
+        let digits = variable(INTERVAL_VARIABLE).and_then(|value| value.to_str().ok());
+        let interval_bytes = digits.and_then(|digits| digits.parse().ok());
+        let interval_bytes =
+            interval_bytes.filter(|bytes| *bytes > 0).unwrap_or(self.interval_bytes);
+        Self { mode, interval_bytes }
+    }
 }
 
 /// The value of a variable of the environment, as it is now.
@@ -68,12 +129,12 @@ fn variable(name: &str) -> Option<&'static CStr> {
     }
 }
 
-fn make_region() -> Option<()> {
+fn make_region(settings: Settings) -> Option<()> {
     if sys::file_limit() < REGION_BYTES {
         return None;
     }
     let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
-    let started = start_in(fd);
+    let started = start_in(fd, settings);
     if started.is_some()
         && let Ok(kept) = sys::duplicate(fd, KEPT_FD).or_else(|_| sys::duplicate(fd, 0))
         && let Ok((device, number)) = sys::identity(kept)
@@ -87,7 +148,7 @@ fn make_region() -> Option<()> {
     started
 }
 
-fn start_in(fd: i32) -> Option<()> {
+fn start_in(fd: i32, settings: Settings) -> Option<()> {
     // One chunk of text is the longest command line that is kept.
     let bytes = Table::Text.rows_per_chunk() as usize;
     let buffer = sys::map_private(bytes).ok()?;
@@ -106,6 +167,8 @@ fn start_in(fd: i32) -> Option<()> {
     let options = Start {
         fd,
         granule_shift: 5,
+        mode: settings.mode,
+        interval_bytes: settings.interval_bytes,
         command: &command[..length],
         exe: &path[..path_length],
         ..Start::default()

@@ -18,6 +18,7 @@ use crate::event::{self, Forgotten};
 use crate::process::PROCESS;
 use crate::thread::{Guard, SIDE, ThreadState};
 use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use memscope_region::header::MODE_EXACT;
 pub(crate) use memscope_region::record::MARK;
 use memscope_region::row::{Fill, ThreadCells};
 use memscope_region::sys;
@@ -227,6 +228,11 @@ pub struct Measuring {
 
 /// Begins to measure the calling thread. `None`: nothing is recorded here.
 pub fn measure(start: impl Fn()) -> Option<Measuring> {
+    // ORDERING: relaxed; constant since the start.
+    let mode = |guard: Guard| guard.header().mode.load(Ordering::Relaxed);
+    if Guard::take(&start).is_some_and(|guard| mode(guard) != MODE_EXACT) {
+        return None;
+    }
     let thread = look(start)?;
     let before = ThreadCounts::of(thread.row());
     // ORDERING: relaxed; the thread's own.

@@ -64,6 +64,27 @@ impl<A> Memscope<A> {
         }
     }
 
+    /// Records a sample only: on average one allocation in every `interval_bytes` bytes, each with its full stack and with a
+    /// weight by which sums are estimated. An event that is not in the sample costs a few nanoseconds. Values are not named
+    /// and code is not measured in this mode.
+    ///
+    /// `MEMSCOPE_MODE` (`exact`, `sampled`, `off`) and `MEMSCOPE_INTERVAL` in the environment have the last word.
+    ///
+    /// ```
+    /// use memscope_rs::Memscope;
+    /// static ALLOC: Memscope = Memscope::system().sampled(512 << 10);
+    /// ```
+    #[must_use]
+    #[allow(unused_mut, unused_variables)]
+    pub const fn sampled(mut self, interval_bytes: u64) -> Self {
+        #[cfg(not(feature = "off"))]
+        {
+            use memscope_capture::own::{SAMPLED, Settings};
+            self.global.set(Settings { mode: SAMPLED, interval_bytes });
+        }
+        self
+    }
+
     /// The inner allocator.
     pub const fn inner(&self) -> &A {
         #[cfg(not(feature = "off"))]
