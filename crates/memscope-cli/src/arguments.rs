@@ -145,6 +145,10 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) wait_for_mark: bool,
 
+    /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) debug_dir: Vec<PathBuf>,
+
     /// Leave the arguments of commands out of everything that is shown and kept
     #[arg(long)]
     pub(crate) no_args: bool,
@@ -168,6 +172,10 @@ pub(crate) struct Report {
     /// The profile, or the id of a running process
     #[arg(value_name = "FILE|PID", required_unless_present = "list")]
     pub(crate) file: Option<PathBuf>,
+
+    /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) debug_dir: Vec<PathBuf>,
 
     /// List the formats, and what reads them
     #[arg(long)]

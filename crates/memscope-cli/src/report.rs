@@ -9,7 +9,7 @@ use crate::error::{Error, reason};
 use crate::format::Format;
 use crate::output::{Output, check_distinct};
 use crate::show;
-use crate::symbols::symbolize;
+use crate::symbols::{look_into, symbolize};
 use crate::terminal::{Style, Voice};
 use memscope_profile::Profile;
 use memscope_profile::file;
@@ -27,6 +27,7 @@ pub(crate) const MISUSE: u8 = 2;
 
 /// Shows the profile. The value is the exit code.
 pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
+    look_into(&options.debug_dir);
     let targets: Vec<_> = options.targets.named().collect();
     check_distinct(&targets).map_err(|error| error.exit_code(MISUSE))?;
     let show = || -> Result<(), Error> {

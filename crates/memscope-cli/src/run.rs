@@ -13,7 +13,7 @@ use crate::output::{Output, check_distinct};
 use crate::preload::Orders;
 use crate::processes::Outcome;
 use crate::supervise::Task;
-use crate::symbols::symbolize;
+use crate::symbols::{look_into, symbolize};
 use crate::terminal::{Style, Voice};
 use crate::{caveats, children, hookable, keeper, program, recording, show, supervise};
 use memscope_profile::Profile;
@@ -23,6 +23,7 @@ use std::process::ExitStatus;
 
 /// Runs the program and reports. The value is the exit code.
 pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
+    look_into(&options.debug_dir);
     check_distinct(&options.targets())?;
     let mode = Selected::new(options.mode, options.sample)
         .map_err(|sentence| Error::new(sentence).hint("Leave out one of the two options."))?;

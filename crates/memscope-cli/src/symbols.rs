@@ -3,7 +3,17 @@
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::symbolize::{self, Progress, SymbolSearch};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Folders with separate debug files that the user named. Set once, before anything is symbolized.
+static DIRECTORIES: OnceLock<Vec<PathBuf>> = OnceLock::new();
+
+/// Looks into these folders for separate debug files, before the usual one.
+pub(crate) fn look_into(directories: &[PathBuf]) {
+    // The command line is read once.
+    let _ = DIRECTORIES.set(directories.to_vec());
+}
 
 /// Names the functions in the profile.
 pub(crate) fn symbolize(profile: &mut Profile, voice: Voice) {
@@ -11,5 +21,8 @@ pub(crate) fn symbolize(profile: &mut Profile, voice: Voice) {
     let show = |progress: Progress| {
         line.lock().unwrap_or_else(PoisonError::into_inner).show(progress.done, progress.total);
     };
-    symbolize::symbolize(profile, &SymbolSearch::default(), &show);
+    let mut search = SymbolSearch::default();
+    let named = DIRECTORIES.get().into_iter().flatten().cloned();
+    search.debug_directories.splice(0..0, named);
+    symbolize::symbolize(profile, &search, &show);
 }

@@ -216,3 +216,24 @@ fn arguments_are_left_out_if_that_is_wanted() {
     assert!(!text.contains("secret") && !outcome.stderr.contains("secret"), "{outcome:?}");
     assert!(text.contains("/bin/echo"), "{text}");
 }
+
+/// The debug information of a stripped program, taken from where the user says.
+#[test]
+fn debug_files_are_found_where_the_user_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "#include <stdlib.h>\nstatic void *take(void) { return malloc(77); }\nint main(void) { free(take()); return 0; }";
+    let options = ["-g", "-O0", "-Wl,--build-id=0x1234567890abcdef"];
+    let program = compile(folder.path(), "stripped", source, &options);
+    let place = folder.path().join("debug/.build-id/12");
+    fs::create_dir_all(&place).unwrap();
+    fs::rename(&program, place.join("34567890abcdef.debug")).unwrap();
+    let options = ["-s", "-O0", "-Wl,--build-id=0x1234567890abcdef"];
+    let program = compile(folder.path(), "stripped", source, &options);
+    for (options, names) in [(&[][..], 0), (&["--debug-dir", "debug"], 1)] {
+        let mut command = memscope();
+        command.current_dir(folder.path()).args(["run", "-q", "--json", "x.json"]).args(options);
+        assert_eq!(Outcome::of(command.arg("--").arg(&program)).code(), 0);
+        let profile = Profile::read(&folder.path().join("x.json"));
+        assert_eq!(profile.sites("take", "stripped.c").len(), names);
+    }
+}
