@@ -41,9 +41,14 @@ pub(crate) enum Task {
     #[command(after_help = DIFF_HELP)]
     Diff(Diff),
     /// Keep the profile of a process that runs under `memscope run`, as it is now
+    #[command(after_help = SAVE_HELP)]
     Save(Save),
     /// Note a moment of a process that runs under `memscope run`: it stands in its profile, with what was live
+    #[command(after_help = MARK_HELP)]
     Mark(Mark),
+    /// Write the completions of a shell to stdout
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(Completions),
 }
 
 const RUN_HELP: &str = "\
@@ -83,7 +88,7 @@ Environment: COLUMNS, NO_COLOR and CLICOLOR_FORCE are honoured.";
 
 const TOP_HELP: &str = "\
 Examples:
-  memscope top 1234               a program that was started by `memscope run`, or that memscope itself
+  memscope top 1234               what `memscope run` started, by its id or memscope's
   memscope top -- ./server        start it and watch it; what it prints is not shown
 
 Keys:
@@ -106,6 +111,27 @@ Sites are found again by their functions and source lines, so two builds can be 
 those of --metric; units B, KiB, MiB, GiB, KB, MB, GB.
 
 Exit code: 0; 1 if a file cannot be read or written; 2 if the command line is wrong; 3 if a limit is passed.";
+
+const SAVE_HELP: &str = "\
+Examples:
+  memscope save 1234                     to 1234.memscope
+  memscope save 1234 -o before.memscope
+
+Exit code: 0, or 1 if the process cannot be read or the file cannot be written.";
+
+const MARK_HELP: &str = "\
+Examples:
+  memscope mark 1234 'after warm-up'
+
+Exit code: 0, or 1 if the process cannot be reached.";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  memscope completions bash > ~/.local/share/bash-completion/completions/memscope
+  memscope completions zsh > ~/.zfunc/_memscope
+  memscope completions fish > ~/.config/fish/completions/memscope.fish
+
+For zsh, `fpath+=~/.zfunc` has to stand before `compinit` in ~/.zshrc.";
 
 /// `memscope run`.
 #[derive(Debug, Args)]
@@ -271,6 +297,14 @@ pub(crate) struct Mark {
 
     /// What to note, such as "after warm-up"
     pub(crate) text: String,
+}
+
+/// `memscope completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 /// A time as `30s`, `5m`, `1h`, `500ms` or a number of seconds.

@@ -8,6 +8,7 @@
 //!                                -> show
 //!           -> diff (several), limit
 //!           -> top (client, again and again)
+//!           -> completions
 //! ```
 //!
 //! Invariants: an error that a user can meet is one sentence, a hint and an exit code (see [`error`]); memscope's own
@@ -19,6 +20,7 @@ mod caveats;
 mod children;
 mod choice;
 mod client;
+mod completions;
 mod control;
 mod diff;
 mod error;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
             let voice = Voice::new(false);
             (voice, report::report(options, voice))
         }
+        Task::Completions(options) => (Voice::new(false), completions::completions(options)),
         Task::Top(options) => (Voice::new(false), top::top(options)),
         Task::Diff(options) => {
             let voice = Voice::new(false);
