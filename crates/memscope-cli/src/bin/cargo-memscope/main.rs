@@ -104,7 +104,11 @@ fn environment() -> Result<u8, String> {
 /// What cargo starts in place of a binary: its task, the binary, its arguments.
 fn run(words: &[OsString]) -> Result<u8, String> {
     let [task, binary, ..] = words else { return Err("the runner was given no program".into()) };
-    let name = Path::new(binary).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut name = Path::new(binary).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    // nextest runs each test in a process of its own, at the same time as others of this binary.
+    if let Some(test) = only_test(&words[2..]) {
+        name = format!("{name}-{}", test.replace("::", "."));
+    }
     // nextest asks each binary for its tests, which is nothing to profile.
     if words.iter().any(|word| word == "--list") {
         return status(Command::new(binary).args(&words[2..]));
@@ -129,6 +133,15 @@ fn run(words: &[OsString]) -> Result<u8, String> {
         eprintln!("memscope: {}", page.display());
     }
     Ok(code)
+}
+
+/// The one test that a test binary is asked for, if it is one.
+fn only_test(arguments: &[OsString]) -> Option<&str> {
+    arguments.iter().find(|word| *word == "--exact")?;
+    let mut names =
+        arguments.iter().filter_map(|word| word.to_str()).filter(|it| !it.starts_with('-'));
+    let name = names.next()?;
+    (names.next().is_none() && !name.contains('/')).then_some(name)
 }
 
 /// Where profiles are kept: MEMSCOPE_DIR, or `memscope` in the target folder that the binary lies in.
