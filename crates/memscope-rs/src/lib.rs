@@ -44,7 +44,8 @@
 //! Deliberately absent: a global allocator that installs itself; recording in a child of `fork` (it is counted by its
 //! parent); platforms other than x86_64 Linux with glibc.
 //!
-//! Features: `serde` makes readings serializable; `off` compiles recording to nothing, with the same interface.
+//! Features: `serde` makes readings serializable; `tracing` brings `SpanLayer`, by which spans are tasks; `off` compiles
+//! recording to nothing, with the same interface.
 
 #[allow(unsafe_code)]
 mod allocator;
@@ -56,6 +57,8 @@ mod measure;
 mod recording;
 mod report;
 mod session;
+#[cfg(feature = "tracing")]
+mod span;
 mod task;
 mod trackable;
 mod tracker;
@@ -71,6 +74,8 @@ pub use memscope_derive::Trackable;
 pub use memscope_profile;
 pub use report::{Place, Report, SiteReport, TaskReport, Variable};
 pub use session::{Session, start};
+#[cfg(feature = "tracing")]
+pub use span::SpanLayer;
 pub use task::{FutureExt, InTask, Scope, task_scope};
 pub use trackable::{Trackable, ValueBlocks};
 pub use tracker::{TrackPlace, Tracker, TrackerStats, global_tracker, init_global_tracking};

@@ -19,6 +19,9 @@ use std::task::{Context, Poll};
 pub(crate) enum ScopeKind {
     Task = 1,
     Scope = 2,
+    /// A span of crate tracing.
+    #[cfg(feature = "tracing")]
+    Span = 3,
     /// Made by the assertions on allocations.
     Assertion = 4,
 }
