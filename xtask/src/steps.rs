@@ -76,6 +76,11 @@ const STEPS: &[Step] = &[
             "--release",
         ]),
     },
+    // What the library does only if it is asked to.
+    Step {
+        name: "test",
+        action: Action::Cargo(&["test", "--package=memscope-rs", "--features=serde,tracing"]),
+    },
 ];
 
 /// One line on how the program is called.
