@@ -46,6 +46,8 @@ pub struct Profile {
     pub strings: Vec<String>,
     /// What a reader ought to know before trusting the numbers.
     pub warnings: Vec<Warning>,
+    /// What the sites had that were taken out as somebody wished, see [`crate::suppression`]. It is part of `totals`.
+    pub suppressed: Counts,
 }
 
 /// Which program, when, how long, how it ended.

@@ -7,6 +7,7 @@
 //! Deliberately absent: whether a change matters, which whoever asks decides.
 
 use super::{Analysis, Class, Metric};
+use crate::model::Profile;
 use std::collections::HashMap;
 
 /// A figure of several runs.
@@ -87,9 +88,9 @@ impl LineChange {
 pub struct Comparison {
     /// By what they are compared.
     pub metric: Metric,
-    /// The whole process's figure before.
+    /// The whole process's figure before, without what is suppressed.
     pub before: Spread,
-    /// The whole process's figure after.
+    /// The whole process's figure after, likewise.
     pub after: Spread,
     /// Lines that have some of it in any run, the largest change first.
     pub changes: Vec<LineChange>,
@@ -145,14 +146,15 @@ pub fn compare(before: &[&Analysis<'_>], after: &[&Analysis<'_>], metric: Metric
 }
 
 fn total(analysis: &Analysis<'_>, metric: Metric) -> u64 {
-    let totals = &analysis.profile().totals;
-    match metric {
+    let Profile { totals, suppressed, .. } = analysis.profile();
+    let total = match metric {
         Metric::Peak => totals.peak_bytes,
         Metric::LiveAtEnd => totals.live_bytes,
         Metric::Allocations => totals.allocations,
         Metric::AllocatedBytes => totals.allocated_bytes,
         Metric::Temporary => totals.temporary,
-    }
+    };
+    total.saturating_sub(metric.value(suppressed))
 }
 
 fn face<'p>(analysis: &Analysis<'p>, site: u32) -> Face<'p> {

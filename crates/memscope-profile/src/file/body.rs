@@ -36,6 +36,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         marks,
         strings,
         warnings,
+        suppressed,
     } = profile;
     let small = Profile {
         run: run.clone(),
@@ -49,6 +50,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         marks: marks.clone(),
         timeline: Timeline { interval_ms: timeline.interval_ms, samples: Vec::new() },
         warnings: warnings.clone(),
+        suppressed: *suppressed,
         ..Profile::default()
     };
     let mut body = Vec::new();

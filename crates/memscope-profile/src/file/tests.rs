@@ -108,6 +108,7 @@ fn sample(stacks: u32) -> Profile {
                 .collect(),
         },
         strings,
+        suppressed: Counts { allocations: 4, ..Counts::default() },
         warnings: vec![Warning { message: "w".into(), hint: "h".into() }],
     }
 }
