@@ -175,6 +175,13 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) debug_dir: Vec<PathBuf>,
 
+    /// Leave the sites out of all lists that a line `leak:PATTERN` of this file names; can be given several times
+    ///
+    /// The syntax is LeakSanitizer's: a pattern is part of the name of a function, a source file or an object of the stack;
+    /// * stands for anything, ^ and $ for the beginning and the end, and # begins a comment. A profile that is kept is whole.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suppressions: Vec<PathBuf>,
+
     /// Leave the arguments of commands out of everything that is shown and kept
     #[arg(long)]
     pub(crate) no_args: bool,
@@ -202,6 +209,13 @@ pub(crate) struct Report {
     /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
     #[arg(long, value_name = "FOLDER")]
     pub(crate) debug_dir: Vec<PathBuf>,
+
+    /// Leave the sites out of all lists that a line `leak:PATTERN` of this file names; can be given several times
+    ///
+    /// The syntax is LeakSanitizer's: a pattern is part of the name of a function, a source file or an object of the stack;
+    /// * stands for anything, ^ and $ for the beginning and the end, and # begins a comment. Totals are whole.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suppressions: Vec<PathBuf>,
 
     /// List the formats, and what reads them
     #[arg(long)]
@@ -260,6 +274,13 @@ pub(crate) struct Diff {
     /// Fail with exit code 3 if this is so, as in 'peak > +5%'; can be given several times
     #[arg(long, value_name = "LIMIT", value_parser = Limit::parse)]
     pub(crate) fail_if: Vec<Limit>,
+
+    /// Leave the sites out of all lists that a line `leak:PATTERN` of this file names; can be given several times
+    ///
+    /// The syntax is LeakSanitizer's: a pattern is part of the name of a function, a source file or an object of the stack;
+    /// * stands for anything, ^ and $ for the beginning and the end, and # begins a comment. --fail-if does not count them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suppressions: Vec<PathBuf>,
 
     /// Write a page for a browser instead, to stdout or to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]

@@ -8,6 +8,7 @@ use crate::format::base;
 use crate::limit::Limit;
 use crate::output::{Output, check_distinct};
 use crate::report::{FAILURE, MISUSE, load};
+use crate::suppress;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, compare};
@@ -30,11 +31,17 @@ pub(crate) fn diff(options: &Diff, voice: Voice) -> Result<u8, Error> {
     ];
     check_distinct(&targets.map(|(name, path, _)| (name, path)))
         .map_err(|error| error.exit_code(MISUSE))?;
-    let read = |first: &Path, more: &[PathBuf]| -> Result<Vec<Profile>, Error> {
-        let paths = std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
-        paths.map(|path| load(path, voice)).collect()
-    };
     let show = || -> Result<u8, Error> {
+        let suppressions = suppress::read(&options.suppressions)?;
+        let read_one = |path: &Path| -> Result<Profile, Error> {
+            let mut profile = load(path, voice)?;
+            suppress::apply(&suppressions, &mut profile);
+            Ok(profile)
+        };
+        let read = |first: &Path, more: &[PathBuf]| -> Result<Vec<Profile>, Error> {
+            let paths = std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
+            paths.map(read_one).collect()
+        };
         let before = read(&options.before, &options.more_before)?;
         let after = read(&options.after, &options.more_after)?;
         let before: Vec<_> = before.iter().map(Analysis::new).collect();

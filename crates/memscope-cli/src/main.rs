@@ -3,7 +3,7 @@
 //! ```text
 //! arguments -> run -> program, hookable, output -> supervise (preload, listener, signals)
 //!                                               -> processes (tick, sampler, keeper)
-//!                  -> recording, symbols, caveats -> show, format, children
+//!                  -> recording, symbols, caveats, suppress -> show, format, children
 //!           -> report, save, mark -> client ~~> control, live (of a `run`)
 //!                                -> show
 //!           -> diff (several), limit
@@ -43,6 +43,7 @@ mod save;
 mod show;
 mod signals;
 mod supervise;
+mod suppress;
 mod symbols;
 mod terminal;
 mod tick;

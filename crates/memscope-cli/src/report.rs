@@ -9,6 +9,7 @@ use crate::error::{Error, reason};
 use crate::format::Format;
 use crate::output::{Output, check_distinct};
 use crate::show;
+use crate::suppress;
 use crate::symbols::{look_into, symbolize};
 use crate::terminal::{Style, Voice};
 use memscope_profile::Profile;
@@ -35,7 +36,9 @@ pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
         let Some(file) = options.file.as_deref().filter(|_| !options.list) else {
             return stdout()?.finish(list);
         };
-        let profile = load(file, voice)?;
+        let suppressions = suppress::read(&options.suppressions)?;
+        let mut profile = load(file, voice)?;
+        suppress::apply(&suppressions, &mut profile);
         let outputs = options.targets.open()?;
         if outputs.is_empty() {
             let style = Style::of(&io::stdout());

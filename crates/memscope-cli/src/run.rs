@@ -15,8 +15,9 @@ use crate::processes::Outcome;
 use crate::supervise::Task;
 use crate::symbols::{look_into, symbolize};
 use crate::terminal::{Style, Voice};
-use crate::{caveats, children, hookable, keeper, program, recording, show, supervise};
+use crate::{caveats, children, hookable, keeper, program, recording, show, supervise, suppress};
 use memscope_profile::Profile;
+use memscope_profile::suppression::Suppressions;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -25,6 +26,7 @@ use std::process::ExitStatus;
 pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
     look_into(&options.debug_dir);
     check_distinct(&options.targets())?;
+    let suppressions = suppress::read(&options.suppressions)?;
     let mode = Selected::new(options.mode, options.sample)
         .map_err(|sentence| Error::new(sentence).hint("Leave out one of the two options."))?;
     let name = options.command.first().ok_or_else(|| Error::new("no program is named"))?;
@@ -70,7 +72,7 @@ pub(crate) fn run(options: &Run, voice: Voice) -> Result<u8, Error> {
                 return Ok(());
             }
             symbolize(&mut profile, voice);
-            show(&profile, options, outputs, voice)
+            show(profile, options, outputs, &suppressions, voice)
         }),
         None => Err(caveats::never_heard_of(&path)),
     };
@@ -96,13 +98,22 @@ impl Outputs {
     }
 }
 
-fn show(profile: &Profile, options: &Run, outputs: Outputs, voice: Voice) -> Result<(), Error> {
+fn show(
+    mut profile: Profile,
+    options: &Run,
+    outputs: Outputs,
+    suppressions: &Suppressions,
+    voice: Voice,
+) -> Result<(), Error> {
+    // What is kept is whole.
+    let kept = outputs.profile.map(|output| show::keep(&profile, output));
+    suppress::apply(suppressions, &mut profile);
+    let profile = &profile;
     if !voice.is_quiet() {
         let style = Style::of(&io::stderr());
         // A stderr that is closed or full is no reason to lose the files.
         let _ = show::write_text(profile, &options.view, style, &mut io::stderr().lock());
     }
-    let kept = outputs.profile.map(|output| show::keep(profile, output));
     let written = outputs
         .formats
         .into_iter()

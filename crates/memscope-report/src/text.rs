@@ -23,6 +23,7 @@ pub(crate) mod units;
 
 use memscope_profile::Profile;
 use memscope_profile::analyze::Analysis;
+use memscope_profile::model::{Counts, End, Run};
 use page::Page;
 use std::io::{self, Write};
 
@@ -65,6 +66,18 @@ pub fn write(profile: &Profile, options: &Options, out: &mut dyn Write) -> io::R
     }
     processes::write(profile, &mut page)?;
     buffered.flush()
+}
+
+/// What happened at sites, in a few words: `1.2 MiB at the peak, 300 B live at end and 1,000 allocations`.
+pub fn sums(counts: &Counts, run: &Run) -> String {
+    let figures = figures::Figures::of(run);
+    let live = if run.end == End::Running { "live now" } else { "live at end" };
+    format!(
+        "{} at the peak, {} {live} and {}",
+        figures.bytes(counts.peak_bytes),
+        figures.bytes(counts.live_bytes()),
+        figures.counted(counts.allocations, "allocation")
+    )
 }
 
 /// A site in one line: the program's function nearest to the allocation, what it called, and where.

@@ -165,7 +165,8 @@ impl Writer<'_, '_, '_> {
         self.page.blank()?;
         let ranking = self.analysis.rank(section.metric, self.options.top);
         // Of sites that disagree with the totals, none may have more than all.
-        let whole = section.whole.max(ranking.total);
+        let suppressed = section.metric.value(&self.analysis.profile().suppressed);
+        let whole = section.whole.saturating_sub(suppressed).max(ranking.total);
         if ranking.lines.is_empty() && whole == 0 {
             return self.page.paragraph(0, 2, Breaks::Words, &[span(Ink::Strong, section.nothing)]);
         }
