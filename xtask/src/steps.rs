@@ -79,7 +79,7 @@ const STEPS: &[Step] = &[
     // What the library does only if it is asked to.
     Step {
         name: "test",
-        action: Action::Cargo(&["test", "--package=memscope-rs", "--features=serde,tracing"]),
+        action: Action::Cargo(&["test", "--package=memscope-rs", "--features=serde,tracing,html"]),
     },
 ];
 

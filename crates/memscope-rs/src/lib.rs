@@ -44,13 +44,15 @@
 //! Deliberately absent: a global allocator that installs itself; recording in a child of `fork` (it is counted by its
 //! parent); platforms other than x86_64 Linux with glibc.
 //!
-//! Features: `serde` makes readings serializable; `tracing` brings `SpanLayer`, by which spans are tasks; `off` compiles
-//! recording to nothing, with the same interface.
+//! Features: `serde` makes readings serializable; `tracing` brings `SpanLayer`, by which spans are tasks; `html` brings
+//! `Report::to_html`; `off` compiles recording to nothing, with the same interface.
 
 #[allow(unsafe_code)]
 mod allocator;
 mod error;
 mod heap;
+#[cfg(feature = "html")]
+mod html;
 mod leak;
 mod mark;
 mod measure;
