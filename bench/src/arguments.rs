@@ -9,17 +9,20 @@ use std::path::Path;
 #[derive(Debug, Parser)]
 #[command(version = None)]
 pub(crate) struct Arguments {
-    /// Which of boxes, json, syn, maps, two, tasks; all if none is named.
+    /// Which of boxes, json, syn, maps, two, tasks, pairs, work; all if none is named.
     workloads: Vec<String>,
     /// How often each contender runs.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
     /// What to compare with.
-    #[arg(long, value_delimiter = ',', default_value = "heaptrack,dhat,jemalloc")]
+    #[arg(long, value_delimiter = ',', default_value = "heaptrack,dhat,jemalloc,memscope-rs")]
     peers: Vec<Peer>,
     /// Also the cost against depth, distinct stacks and threads. Takes long.
     #[arg(long)]
     pub(crate) sweeps: bool,
+    /// Also latencies, memory over a hundred million events, start-up, and the time of a report.
+    #[arg(long)]
+    pub(crate) figures: bool,
     /// Keep the record in bench/record/ and draw docs/*.svg.
     #[arg(long)]
     pub(crate) record: bool,
@@ -35,17 +38,27 @@ enum Peer {
     Heaptrack,
     Dhat,
     Jemalloc,
+    /// memscope-rs 0.2.3
+    #[value(name = "memscope-rs")]
+    Before,
 }
 
 impl Arguments {
     /// Who runs, in the order of a round: what is compared with comes before what is compared.
     pub(crate) fn contenders(&self) -> Vec<Contender> {
-        let mut contenders = vec![Contender::Bare, Contender::Memscope, Contender::Command];
+        let mut contenders = vec![
+            Contender::Bare,
+            Contender::Memscope,
+            Contender::Sampled,
+            Contender::Counting,
+            Contender::Command,
+        ];
         for peer in &self.peers {
             contenders.extend_from_slice(match peer {
                 Peer::None => &[],
                 Peer::Heaptrack => &[Contender::Heaptrack],
                 Peer::Dhat => &[Contender::Dhat],
+                Peer::Before => &[Contender::Before],
                 Peer::Jemalloc => {
                     &[Contender::Jemalloc, Contender::JemallocEvery, Contender::JemallocSampled]
                 }

@@ -70,6 +70,16 @@ pub(crate) fn workloads(root: &Path) -> Result<Vec<Case>> {
         Case::of_workload("maps", "maps growing to 2.4 M live blocks", &["maps", "1600000"]),
         Case::of_workload("two", "two threads, half of the frees on the other", &["two", "30000"]),
         Case::of_workload("tasks", "10,000 tokio tasks at a time, 30 times", &["tasks", "30"]),
+        Case::of_workload(
+            "pairs",
+            "a box of 64 bytes, made and dropped: the hook and nothing else",
+            &["pairs", "50000000"],
+        ),
+        Case::of_workload(
+            "work",
+            "a thousand numbers are sorted for each box: allocation is under 5 % of the time",
+            &["work", "100000"],
+        ),
     ])
 }
 

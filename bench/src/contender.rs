@@ -2,7 +2,7 @@
 
 use crate::Case;
 use crate::programs::Programs;
-use memscope_region::hello::SOCKET_VARIABLE;
+use memscope_region::hello::{MODE_VARIABLE, SOCKET_VARIABLE};
 use serde::Serialize;
 use std::process::{Command, Stdio};
 
@@ -23,12 +23,18 @@ pub(crate) enum Contender {
     Bare,
     /// With memscope's library preloaded, and this process as supervisor: the program's own time.
     Memscope,
+    /// The same in mode sampled, at 512 KiB.
+    Sampled,
+    /// The same in mode counting.
+    Counting,
     /// As `memscope run --quiet`, the command's time included.
     Command,
     /// With heaptrack's library preloaded, its raw output to nowhere. Its interpreter does not run.
     Heaptrack,
     /// Linked with dhat, whole stacks, without its work at the end.
     Dhat,
+    /// Linked with memscope-rs 0.2.3, which takes no stacks.
+    Before,
     /// Linked with jemalloc, its profiler off.
     Jemalloc,
     /// Linked with jemalloc, its profiler sampling every byte.
@@ -43,9 +49,12 @@ impl Contender {
         match self {
             Self::Bare => "bare",
             Self::Memscope => "memscope",
+            Self::Sampled => "memscope, every 512 KiB",
+            Self::Counting => "memscope, counting",
             Self::Command => "memscope run, all of it",
             Self::Heaptrack => "heaptrack",
             Self::Dhat => "dhat-rs",
+            Self::Before => "memscope-rs 0.2.3, no stacks",
             Self::Jemalloc => "jemalloc, no profile",
             Self::JemallocEvery => "jemalloc, every allocation",
             Self::JemallocSampled => "jemalloc, every 512 KiB",
@@ -63,7 +72,7 @@ impl Contender {
     /// In how many rounds it takes part: who takes fifty times as long, in a few.
     pub(crate) fn most_rounds(self) -> u32 {
         match self {
-            Self::Dhat | Self::JemallocEvery => 2,
+            Self::Dhat | Self::Before | Self::JemallocEvery => 2,
             _ => u32::MAX,
         }
     }
@@ -77,6 +86,7 @@ impl Contender {
     pub(crate) fn program_name(self) -> &'static str {
         match self {
             Self::Dhat => "with_dhat",
+            Self::Before => "with_memscope_old",
             Self::Jemalloc | Self::JemallocEvery | Self::JemallocSampled => "with_jemalloc",
             _ => "bare",
         }
@@ -100,8 +110,13 @@ impl Contender {
             command.env_remove(variable);
         }
         match self {
-            Self::Memscope => {
+            Self::Memscope | Self::Sampled | Self::Counting => {
                 command.env("LD_PRELOAD", &programs.preload).env(SOCKET_VARIABLE, socket);
+                match self {
+                    Self::Sampled => command.env(MODE_VARIABLE, "sampled"),
+                    Self::Counting => command.env(MODE_VARIABLE, "counting"),
+                    _ => command.env_remove(MODE_VARIABLE),
+                };
             }
             Self::Heaptrack => {
                 command.env("LD_PRELOAD", HEAPTRACK_LIBRARY).env(HEAPTRACK_VARIABLE, "/dev/null");
@@ -112,7 +127,7 @@ impl Contender {
             Self::JemallocSampled => {
                 command.env(JEMALLOC_VARIABLE, "prof:true,lg_prof_sample:19");
             }
-            Self::Bare | Self::Command | Self::Dhat | Self::Jemalloc => {}
+            Self::Bare | Self::Command | Self::Dhat | Self::Before | Self::Jemalloc => {}
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command

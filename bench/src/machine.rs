@@ -46,7 +46,7 @@ impl Machine {
             if git(&["status", "--porcelain", "--", "crates"]).is_empty() { "" } else { "+" };
         let lock = read(&root.join("bench/Cargo.lock").display().to_string())?;
         let mut peers = vec![said("heaptrack", &["--version"])];
-        peers.extend(["dhat", "tikv-jemallocator"].map(|name| locked(&lock, name)));
+        peers.extend(["dhat", "tikv-jemallocator", "memscope-rs"].map(|name| locked(&lock, name)));
         let kib = field(&memory, "MemTotal").trim_end_matches(" kB").parse::<u64>().unwrap_or(0);
         Ok(Self {
             date: said("date", &["--utc", "+%Y-%m-%d"]),

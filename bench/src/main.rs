@@ -16,6 +16,7 @@ mod arguments;
 mod case;
 mod chart;
 mod contender;
+mod figures;
 mod machine;
 mod programs;
 mod record;
@@ -61,6 +62,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         for sweep in sweep::all() {
             record.sweeps.push(sweep.run(&contenders, &programs, arguments.rounds)?);
         }
+    }
+    if arguments.figures {
+        record.figures = figures::measure(&programs, arguments.rounds)?;
     }
     record.load_at_end = machine::load()?;
 

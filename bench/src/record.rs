@@ -1,6 +1,7 @@
 //! What a run of the bench found, as Markdown for people and as JSON for machines, and where it is kept.
 
 use crate::contender::Contender;
+use crate::figures::Figure;
 use crate::machine::Machine;
 use crate::series::{Spread, Standing};
 use crate::sweep::Swept;
@@ -21,13 +22,22 @@ pub(crate) struct Record {
     pub(crate) cases: Vec<Measured>,
     /// The sweeps.
     pub(crate) sweeps: Vec<Swept>,
+    /// What is no multiple.
+    pub(crate) figures: Vec<Figure>,
 }
 
 impl Record {
     /// Nothing measured yet.
     pub(crate) fn new(rounds: u32, machine: Machine) -> Self {
         let load_at_end = machine.load;
-        Self { machine, load_at_end, rounds, cases: Vec::new(), sweeps: Vec::new() }
+        Self {
+            machine,
+            load_at_end,
+            rounds,
+            cases: Vec::new(),
+            sweeps: Vec::new(),
+            figures: Vec::new(),
+        }
     }
 
     /// The record for people.
@@ -62,7 +72,7 @@ impl Record {
         text.push_str(METHOD);
         writeln!(
             text,
-            "{} rounds, of which dhat-rs and jemalloc for every allocation took part in 2 at most. Every figure: median \
+            "{} rounds, of which dhat-rs, memscope-rs 0.2.3 and jemalloc for every allocation took part in 2 at most. Every figure: median \
              (least–greatest).\n",
             self.rounds
         )?;
@@ -74,6 +84,9 @@ impl Record {
         }
         for swept in &self.sweeps {
             write_sweep(text, swept)?;
+        }
+        if !self.figures.is_empty() {
+            write_figures(text, &self.figures)?;
         }
         Ok(())
     }
@@ -135,6 +148,8 @@ profiler to jemalloc without it. An event is an allocation (or a realloc) with i
 
 - memscope: its library preloaded, the region held by the bench: the program's own time. `memscope run, all of it`
   adds the command: supervising, and reading the region at the end.
+- memscope, every 512 KiB; memscope, counting: the same in modes sampled and counting.
+- memscope-rs 0.2.3: linked, with its feature tracking-allocator. It takes no stacks.
 - heaptrack: its library preloaded, its raw output to /dev/null; its interpreter, which finds stacks' names and
   would run beside the program, does not run. It keeps 64 frames of a stack at most.
 - dhat-rs: linked, whole stacks (trim_backtraces off), without its work when the profiler is dropped.
@@ -180,6 +195,18 @@ fn per_block(standing: &Standing, measured: &Measured) -> String {
         return String::new();
     }
     format!("{:.1}", standing.added_rss_bytes)
+}
+
+fn write_figures(text: &mut String, figures: &[Figure]) -> std::fmt::Result {
+    text.push_str(
+        "## Latency, memory, start and report\n\n| | bare | memscope |\n|---|---:|---:|\n",
+    );
+    for figure in figures {
+        let bare = figure.bare.map_or(String::new(), |bare| spread(bare, 1));
+        writeln!(text, "| {} | {bare} | {} |", figure.name, spread(figure.memscope, 1))?;
+    }
+    text.push('\n');
+    Ok(())
 }
 
 fn write_sweep(text: &mut String, swept: &Swept) -> std::fmt::Result {

@@ -80,6 +80,19 @@ impl Supervisor {
         case: &Case,
         programs: &Programs,
     ) -> Result<(Cost, Option<File>)> {
+        self.run_saying(contender, case, programs).map(|(cost, region, _)| (cost, region))
+    }
+
+    /// The same, with what the program said on stderr.
+    ///
+    /// # Errors
+    /// See [`Supervisor::run`].
+    pub(crate) fn run_saying(
+        &self,
+        contender: Contender,
+        case: &Case,
+        programs: &Programs,
+    ) -> Result<(Cost, Option<File>, String)> {
         let what = format!("{} ({})", case.name, contender.name());
         let mut child = contender
             .command(case, programs, &self.name)
@@ -101,12 +114,12 @@ impl Supervisor {
         if contender == Contender::Memscope && region.is_none() {
             return Err(format!("{what} sent no region"));
         }
-        let said = String::from_utf8_lossy(&said);
+        let said = String::from_utf8_lossy(&said).into_owned();
         let cost = Cost {
             cpu_ns: (used.rusage.utime + used.rusage.stime).as_nanos() as u64,
             rss_bytes: own_words(&said).unwrap_or(used.rusage.maxrss),
         };
-        Ok((cost, region))
+        Ok((cost, region, said))
     }
 
     /// The first of the regions that were sent. The others go.

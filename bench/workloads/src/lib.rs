@@ -7,7 +7,9 @@
 
 mod boxes;
 mod json;
+mod latency;
 mod maps;
+mod pairs;
 mod stacks;
 mod syntax;
 mod tasks;
@@ -38,6 +40,11 @@ fn run(arguments: &[&str]) -> Option<()> {
         ["syn", rounds, folder] => syntax::run(rounds.parse().ok()?, folder.as_ref()),
         ["maps", keys] => maps::run(keys.parse().ok()?),
         ["two", batches] => threads::exchange(batches.parse().ok()?),
+        ["pairs", blocks] => pairs::pairs(blocks.parse().ok()?),
+        ["work", boxes] => pairs::work(boxes.parse().ok()?),
+        ["latency", blocks] => latency::warm(blocks.parse().ok()?),
+        ["first", stacks] => latency::first(stacks.parse().ok()?),
+        ["nothing"] => {}
         ["tasks", rounds] => tasks::run(rounds.parse().ok()?),
         ["stacks", blocks, stacks] => stacks::run(blocks.parse().ok()?, stacks.parse().ok()?),
         ["threads", blocks, threads] => {

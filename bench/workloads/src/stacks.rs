@@ -3,6 +3,7 @@
 
 use crate::Random;
 use std::hint::black_box;
+use std::time::Instant;
 
 const LEVELS: u32 = 10;
 
@@ -15,6 +16,42 @@ pub(crate) fn run(blocks: u64, stacks: u64) {
         ring[number as usize % 64] = Some(descend(LEVELS, way));
     }
     black_box(ring);
+}
+
+/// One box from the end of a way, and how long it took, in nanoseconds.
+pub(crate) fn descend_to(way: u64, time_ns: &mut u64) -> Box<[u8; 48]> {
+    let mut timed = || {
+        let begun = Instant::now();
+        let block = Box::new([way as u8; 48]);
+        *time_ns = begun.elapsed().as_nanos() as u64;
+        block
+    };
+    timed_at(LEVELS, way, &mut timed)
+}
+
+#[inline(never)]
+fn timed_at(level: u32, way: u64, allocate: &mut dyn FnMut() -> Box<[u8; 48]>) -> Box<[u8; 48]> {
+    if level == 0 {
+        return allocate();
+    }
+    let step = match way & 3 {
+        0 => timed_step::<0>(level, way, allocate),
+        1 => timed_step::<1>(level, way, allocate),
+        2 => timed_step::<2>(level, way, allocate),
+        _ => timed_step::<3>(level, way, allocate),
+    };
+    black_box(step)
+}
+
+#[inline(never)]
+fn timed_step<const WAY: u8>(
+    level: u32,
+    way: u64,
+    allocate: &mut dyn FnMut() -> Box<[u8; 48]>,
+) -> Box<[u8; 48]> {
+    let block = timed_at(level - 1, way >> 2, allocate);
+    black_box(WAY);
+    black_box(block)
 }
 
 #[inline(never)]
