@@ -1,7 +1,8 @@
 // A flame graph on a canvas: the root on top, callees below (or callers, inside out).
 //
-// Only boxes of at least a third of a pixel are made and drawn. The canvas can be walked with the keyboard, and what is
-// chosen is said in words below it.
+// Only boxes of at least a pixel are made, and only those in the window are drawn: the canvas is as high as the window
+// and moves with it in front of a space that is as high as the graph. It can be walked with the keyboard, and what is chosen
+// is said in words below it.
 
 import { h } from "./dom.ts";
 import { bytes, count, elide, share } from "./format.ts";
@@ -9,7 +10,7 @@ import { CLASSES, type Metric, type Profile } from "./profile.ts";
 import type { Box } from "./tree.ts";
 
 const ROW = 22;
-const MIN_WIDTH = 0.34;
+const MIN_WIDTH = 1;
 const MAX_ROWS = 600;
 /** Hue, saturation and lightness by class; told apart by colour-blind people too. */
 const COLOURS: [number, number, number][] = [
@@ -21,10 +22,19 @@ const COLOURS: [number, number, number][] = [
   [56, 75, 66],
 ];
 
-export function colour(cls: number, fn: number): string {
+const SHADES = 16;
+
+function shade(fn: number): number {
+  return (Math.imul(fn + 1, 2654435761) >>> 16) & (SHADES - 1);
+}
+
+function shaded(cls: number, shade: number): string {
   const [hue, saturation, lightness] = COLOURS[cls] ?? COLOURS[0]!;
-  const shade = ((Math.imul(fn + 1, 2654435761) >>> 16) & 15) - 7;
-  return `hsl(${hue} ${saturation}% ${lightness + shade}%)`;
+  return `hsl(${hue} ${saturation}% ${lightness + shade - 7}%)`;
+}
+
+export function colour(cls: number, fn: number): string {
+  return shaded(cls, shade(fn));
 }
 
 interface Placed {
@@ -55,18 +65,23 @@ export function flame(options: FlameOptions): HTMLElement {
   const said = h("div", { class: "said", "aria-live": "polite" });
   const path = h("nav", { class: "path", "aria-label": "Zoomed to" });
   const tip = h("div", { class: "tip", hidden: true });
-  const frame = h("div", { class: "flame-frame" }, path, canvas, tip, said);
+  const space = h("div", { class: "flame-space" }, canvas);
+  const frame = h("div", { class: "flame-frame" }, path, space, tip, said);
   let focus = root;
   let chosen: Box | null = null;
   let placed: Placed[] = [];
-  const wanted = options.q.toLowerCase();
-  const isHit = (fn: number) => wanted !== "" && fn >= 0 && profile.fullName(fn).toLowerCase().includes(wanted);
+  let rows = 0;
+  /** Where the canvas begins, in pixels below the root. */
+  let top = 0;
+  let width = 0;
+  const hits = options.q === "" ? null : profile.matchingFunctions(options.q);
+  const isHit = (fn: number) => hits === null || fn < 0 || hits[fn] === 1;
 
   const label = (box: Box) => (box.fn < 0 ? "all" : profile.shortName(box.fn));
 
-  function place(width: number): number {
+  function place(): void {
     placed = [];
-    let rows = 0;
+    rows = 0;
     const ancestors: Box[] = [];
     for (let box: Box | null = focus.parent; box; box = box.parent) ancestors.unshift(box);
     ancestors.forEach((box, row) => placed.push({ box, x: 0, y: row * ROW, width }));
@@ -88,38 +103,13 @@ export function flame(options: FlameOptions): HTMLElement {
         left += wide;
       }
     }
-    return rows;
   }
 
-  function draw(): void {
-    const width = frame.clientWidth || 800;
-    const rows = place(width);
-    const ratio = window.devicePixelRatio || 1;
-    const height = Math.max(1, rows) * ROW;
-    canvas.style.height = `${height}px`;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(Math.min(height, 16000) * ratio);
-    const context = canvas.getContext("2d")!;
-    context.scale(ratio, ratio);
-    context.font = "12px system-ui, sans-serif";
-    context.textBaseline = "middle";
-    const strong = getComputedStyle(frame).color;
-    for (const { box, x, y, width } of placed) {
-      const gap = width > 3 ? 0.6 : 0;
-      context.globalAlpha = wanted === "" || isHit(box.fn) || box.fn < 0 ? 1 : 0.35;
-      context.fillStyle = box.fn < 0 ? "hsl(220 8% 78%)" : colour(box.cls, box.fn);
-      context.fillRect(x, y, Math.max(width - gap, 0.4), ROW - 1);
-      context.globalAlpha = 1;
-      if (box === chosen) {
-        context.strokeStyle = strong;
-        context.lineWidth = 2;
-        context.strokeRect(x + 1, y + 1, Math.max(width - 2, 1), ROW - 3);
-      }
-      if (width > 34) {
-        context.fillStyle = "#111";
-        context.fillText(fit(context, label(box), width - 8), x + 4, y + ROW / 2);
-      }
-    }
+  /** Places all boxes anew and draws. */
+  function arrange(): void {
+    width = frame.clientWidth || 800;
+    place();
+    space.style.height = `${Math.max(1, rows) * ROW}px`;
     path.replaceChildren(
       ...(focus === root
         ? []
@@ -128,6 +118,52 @@ export function flame(options: FlameOptions): HTMLElement {
             h("span", {}, ` zoomed to ${label(focus)}, ${amount(focus.value)}`),
           ]),
     );
+    draw();
+  }
+
+  /** Draws the rows that are in the window. */
+  function draw(): void {
+    const ratio = window.devicePixelRatio || 1;
+    const whole = Math.max(1, rows) * ROW;
+    const height = Math.min(whole, Math.ceil(innerHeight / ROW + 2) * ROW);
+    const above = Math.floor(-space.getBoundingClientRect().top / ROW) * ROW;
+    top = Math.max(0, Math.min(above, whole - height));
+    canvas.style.top = `${top}px`;
+    canvas.style.height = `${height}px`;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    const context = canvas.getContext("2d")!;
+    context.scale(ratio, ratio);
+    context.translate(0, -top);
+    context.font = "12px system-ui, sans-serif";
+    context.textBaseline = "middle";
+    // One colour after the other: to change it costs more than to fill a box.
+    const seen = placed.filter(({ y }) => y >= top && y < top + height);
+    const groups = new Map<number, Placed[]>();
+    for (const it of seen) {
+      const { fn, cls } = it.box;
+      const key = ((fn < 0 ? COLOURS.length : cls) * SHADES + (fn < 0 ? 0 : shade(fn))) * 2 + (isHit(fn) ? 1 : 0);
+      const group = groups.get(key);
+      if (group) group.push(it);
+      else groups.set(key, [it]);
+    }
+    for (const [key, group] of groups) {
+      const cls = Math.floor(key / 2 / SHADES);
+      context.globalAlpha = key % 2 === 1 ? 1 : 0.35;
+      context.fillStyle = cls === COLOURS.length ? "hsl(220 8% 78%)" : shaded(cls, (key >> 1) % SHADES);
+      for (const { x, y, width } of group) context.fillRect(x, y, Math.max(width - (width > 3 ? 0.6 : 0), 0.4), ROW - 1);
+    }
+    context.globalAlpha = 1;
+    context.fillStyle = "#111";
+    for (const { box, x, y, width } of seen) {
+      if (width > 34) context.fillText(fit(context, label(box), width - 8), x + 4, y + ROW / 2);
+    }
+    const mark = chosen && seen.find(({ box }) => box === chosen);
+    if (mark) {
+      context.strokeStyle = getComputedStyle(frame).color;
+      context.lineWidth = 2;
+      context.strokeRect(mark.x + 1, mark.y + 1, Math.max(mark.width - 2, 1), ROW - 3);
+    }
   }
 
   function describe(box: Box): string {
@@ -151,12 +187,13 @@ export function flame(options: FlameOptions): HTMLElement {
   function zoom(box: Box): void {
     focus = box;
     choose(box === root ? null : box);
+    arrange();
   }
 
   function at(event: MouseEvent): Box | null {
     const rect = canvas.getBoundingClientRect();
     const x = event.clientX - rect.left;
-    const y = event.clientY - rect.top;
+    const y = event.clientY - rect.top + top;
     // The last that was placed lies on top where boxes are thinner than a pixel.
     const hit = placed.filter((it) => y >= it.y && y < it.y + ROW && x >= it.x && x < it.x + Math.max(it.width, 1));
     return hit.at(-1)?.box ?? null;
@@ -190,29 +227,37 @@ export function flame(options: FlameOptions): HTMLElement {
     if (event.key in moves) {
       const to = moves[event.key];
       if (to) {
-        if (to.depth < focus.depth) focus = to;
-        choose(to);
+        if (to.depth < focus.depth) zoom(to);
+        else choose(to);
       }
     } else if (event.key === "Enter") zoom(box);
     else if (event.key === "Escape") zoom(root);
     else return;
     event.preventDefault();
   });
-  new ResizeObserver(draw).observe(frame);
+  new ResizeObserver(() => frame.clientWidth !== width && arrange()).observe(frame);
+  const scrolled = () => {
+    if (!frame.isConnected) return removeEventListener("scroll", scrolled);
+    const bottom = top + canvas.clientHeight;
+    const { top: above } = space.getBoundingClientRect();
+    const isShort = -above < top || (-above + innerHeight > bottom && bottom < rows * ROW);
+    if (isShort) draw();
+  };
+  addEventListener("scroll", scrolled, { passive: true });
   return frame;
 }
 
+/** Widths of whole names; measuring is slow. */
+const widths = new Map<string, number>();
+
 function fit(context: CanvasRenderingContext2D, text: string, width: number): string {
-  if (context.measureText(text).width <= width) return text;
-  text = elide(text, Math.max(8, width / 6.5));
-  let low = 0;
-  let high = text.length;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (context.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
-    else high = middle - 1;
-  }
-  return low < text.length ? (low > 1 ? `${text.slice(0, low)}…` : "") : text;
+  let whole = widths.get(text);
+  if (whole === undefined) widths.set(text, (whole = context.measureText(text).width));
+  if (whole <= width) return text;
+  // As many characters of average width as there is room for, less one for the dots.
+  const room = Math.floor((width * text.length) / whole) - 2;
+  const short = elide(text, Math.max(8, room));
+  return room < 2 ? "" : short.length <= room + 1 ? short : `${text.slice(0, room)}…`;
 }
 
 /** What the colours mean. */

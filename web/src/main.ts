@@ -4,7 +4,7 @@ import { h } from "./dom.ts";
 import { setEstimates } from "./format.ts";
 import { METRICS, Profile, type MetricId, type Payload } from "./profile.ts";
 import { read, write, type State } from "./state.ts";
-import { VIEWS, type Page } from "./views.ts";
+import { VIEWS, prepare, type Page } from "./views.ts";
 
 async function unpack(): Promise<Payload> {
   const element = document.getElementById("data")!;
@@ -110,6 +110,7 @@ function start(profile: Profile): void {
     } else if (view && event.key.length === 1) go({ view: view.id, sort: "", line: -1 });
   });
   show();
+  prepare(profile);
 }
 
 unpack()

@@ -171,6 +171,7 @@ export class Profile {
   private heads: (Head | undefined)[];
   private lineSites: Int32Array[] | undefined;
   private startFunctions: Uint8Array;
+  private lowerNames: string[] | undefined;
 
   constructor(data: Payload) {
     this.data = data;
@@ -311,12 +312,22 @@ export class Profile {
     return head;
   }
 
+  /** By function, whether its name has `text`. */
+  matchingFunctions(text: string): Uint8Array {
+    const wanted = text.toLowerCase();
+    const { name, short } = this.data.functions;
+    this.lowerNames ??= name.map((it, i) => `${it}\n${short[i]!}`.toLowerCase());
+    const has = new Uint8Array(this.lowerNames.length);
+    for (let i = 0; i < has.length; i++) has[i] = this.lowerNames[i]!.includes(wanted) ? 1 : 0;
+    return has;
+  }
+
   /** By site, whether a frame of its stack has `text` in its function's name or its file's path. */
   matches(text: string): Uint8Array {
     const wanted = text.toLowerCase();
     const has = (it: string) => (it.toLowerCase().includes(wanted) ? 1 : 0);
-    const { functions, files, frames, addresses } = this.data;
-    const byFunction = Uint8Array.from(functions.name, (name, i) => has(name) || has(functions.short[i]!));
+    const { files, frames, addresses } = this.data;
+    const byFunction = this.matchingFunctions(text);
     const byFile = Uint8Array.from(files.name, has);
     const byAddress = new Uint8Array(addresses.frames.length);
     for (let address = 0; address < byAddress.length; address++) {
@@ -330,7 +341,9 @@ export class Profile {
     for (let node = 1; node < byNode.length; node++) {
       byNode[node] = byNode[this.parent[node]!]! | byAddress[this.address[node]!]!;
     }
-    return Uint8Array.from(this.siteStack, (stack) => byNode[stack]!);
+    const bySite = new Uint8Array(this.siteStack.length);
+    for (let site = 0; site < bySite.length; site++) bySite[site] = byNode[this.siteStack[site]!]!;
+    return bySite;
   }
 
   /** What changed by line in the spans that end after `from` and not after `to`. */
@@ -364,19 +377,21 @@ export class Profile {
   /** Live bytes at the end of each span, of the lines asked for. */
   histories(lines: number[]): Map<number, Float64Array> {
     const { spans } = this.data;
-    const histories = new Map(lines.map((line) => [line, new Float64Array(spans.changes.length)]));
+    const histories = lines.map(() => new Float64Array(spans.changes.length));
+    const slots = new Int32Array(this.lines);
+    lines.forEach((line, i) => (slots[line] = i + 1));
     let at = 0;
     spans.changes.forEach((changes, span) => {
       for (let i = at; i < at + changes; i++) {
-        const history = histories.get(this.changeLine[i]!);
-        if (history) history[span]! += spans.live_bytes[i]!;
+        const slot = slots[this.changeLine[i]!]!;
+        if (slot > 0) histories[slot - 1]![span]! += spans.live_bytes[i]!;
       }
       at += changes;
     });
-    for (const history of histories.values()) {
+    for (const history of histories) {
       for (let i = 1; i < history.length; i++) history[i]! += history[i - 1]!;
     }
-    return histories;
+    return new Map(lines.map((line, i) => [line, histories[i]!]));
   }
 
   /** The lines with the most of a metric. */
@@ -384,6 +399,16 @@ export class Profile {
     const values = this.byLine[metric];
     const lines: number[] = [];
     values.forEach((value, line) => value > 0 && lines.push(line));
-    return lines.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, n);
+    return largest(lines, values, n);
   }
+}
+
+/** The `n` of `lines`, which ascend, with the largest keys, largest first. It costs one fast sort of numbers. */
+export function largest(lines: number[], keys: Float64Array, n: number): number[] {
+  const sorted = new Float64Array(lines.length);
+  for (let i = 0; i < sorted.length; i++) sorted[i] = keys[lines[i]!]!;
+  sorted.sort();
+  const limit = sorted[Math.max(0, sorted.length - n)] ?? 0;
+  const least = lines.filter((line) => keys[line]! >= limit);
+  return least.sort((a, b) => keys[b]! - keys[a]! || a - b).slice(0, n);
 }

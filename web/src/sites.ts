@@ -2,9 +2,9 @@
 
 import { h, type Child } from "./dom.ts";
 import { bytes, count, counted, duration, elide, share } from "./format.ts";
-import { CLASSES, LAST_SHOWN_CLASS, METRICS, type Metric, type MetricId, type Profile } from "./profile.ts";
+import { CLASSES, LAST_SHOWN_CLASS, METRICS, largest, type Metric, type MetricId, type Profile } from "./profile.ts";
 
-const PAGE_ROWS = 200;
+const PAGE_ROWS = 40;
 
 export function amount(metric: Metric, value: number): string {
   return metric.isBytes ? bytes(value) : count(value);
@@ -153,6 +153,7 @@ export interface Column {
 
 export interface TableOptions {
   profile: Profile;
+  /** Ascending. */
   lines: number[];
   columns: Column[];
   sort: string;
@@ -171,21 +172,21 @@ export function table(options: TableOptions): HTMLElement {
   const by = columns.find((column) => column.id === options.sort) ?? columns[0]!;
   const keys = new Float64Array(profile.lines);
   for (const line of options.lines) keys[line] = by.value(line);
-  const lines = [...options.lines].sort((a, b) => keys[b]! - keys[a]! || a - b);
+  const { lines, open } = options;
   const body = h("tbody");
   let shown = 0;
   const more = h("button", { type: "button", class: "more", onclick: () => grow() }, "");
   function row(line: number): void {
     const details = h("tr", { class: "detail-row", hidden: true }, h("td", { colspan: columns.length + 1 }));
     const toggle = h("button", { type: "button", class: "toggle", "aria-expanded": "false" }, headOf(profile, line));
-    const open = (isOpen: boolean) => {
+    const unfold = (isOpen: boolean) => {
       toggle.setAttribute("aria-expanded", String(isOpen));
       details.hidden = !isOpen;
       if (isOpen) details.firstElementChild!.replaceChildren(detail(profile, line, metric));
     };
     toggle.addEventListener("click", () => {
       const isOpen = details.hidden === true;
-      open(isOpen);
+      unfold(isOpen);
       options.onOpen(isOpen ? line : -1);
     });
     body.append(
@@ -199,21 +200,23 @@ export function table(options: TableOptions): HTMLElement {
       ),
       details,
     );
-    if (line === options.open) {
-      open(true);
+    if (line === open) {
+      unfold(true);
       requestAnimationFrame(() => toggle.scrollIntoView({ block: "center" }));
     }
   }
   function grow(): void {
-    for (const line of lines.slice(shown, shown + PAGE_ROWS)) row(line);
-    shown = Math.min(lines.length, shown + PAGE_ROWS);
+    // Doubled each time, so that the end can be reached.
+    const rows = Math.max(PAGE_ROWS, shown, place + 1 - shown);
+    for (const line of largest(lines, keys, shown + rows).slice(shown)) row(line);
+    shown = Math.min(lines.length, shown + rows);
     more.hidden = shown === lines.length;
     more.textContent = `Show more: ${counted(lines.length - shown, "line")}`;
   }
   // What is open is shown, however far down it stands.
-  const place = lines.indexOf(options.open);
-  do grow();
-  while (shown <= place);
+  let place = lines.includes(open) ? 0 : -1;
+  if (place === 0) for (const line of lines) if (keys[line]! > keys[open]! || (keys[line] === keys[open] && line < open)) place++;
+  grow();
   return h(
     "div",
     { class: "table" },

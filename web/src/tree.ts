@@ -31,6 +31,8 @@ export class Tree {
   private firstChild: Int32Array;
   private childList: Int32Array;
 
+  private readonly roots = new Map<string, Box>();
+
   constructor(
     private profile: Profile,
     folded: boolean,
@@ -122,8 +124,15 @@ export class Tree {
     return { self, total };
   }
 
-  /** The tree by a metric, callers outside. */
-  forward(metric: MetricId): Box {
+  /** The tree by a metric, callers outside; or inside out, what allocated at the root. It is kept, with what was seen of it. */
+  root(metric: MetricId, inverse: boolean): Box {
+    const key = `${metric} ${inverse}`;
+    let root = this.roots.get(key);
+    if (!root) this.roots.set(key, (root = inverse ? this.inverse(metric) : this.forward(metric)));
+    return root;
+  }
+
+  private forward(metric: MetricId): Box {
     const { self, total } = this.values(metric);
     const box = (node: number, parent: Box | null): Box => {
       let children: Box[] | undefined;
@@ -148,8 +157,7 @@ export class Tree {
     return box(0, null);
   }
 
-  /** The tree by a metric, inside out: what allocated is at the root, its callers lie beyond. */
-  inverse(metric: MetricId): Box {
+  private inverse(metric: MetricId): Box {
     const { self } = this.values(metric);
     const box = (fn: number, cls: number, nodes: number[], values: number[], parent: Box | null): Box => {
       let children: Box[] | undefined;

@@ -3,7 +3,7 @@
 import { h } from "./dom.ts";
 import { flame, legend } from "./flame.ts";
 import { bytes, count, counted, duration, elide, share, signed } from "./format.ts";
-import { METRICS, type MetricId, type Profile } from "./profile.ts";
+import { METRICS, largest, type MetricId, type Profile } from "./profile.ts";
 import { amount, detail, headOf, metricOf, table, type Column } from "./sites.ts";
 import type { State } from "./state.ts";
 import { sparkline, timeline } from "./timeline.ts";
@@ -29,19 +29,21 @@ export interface View {
   draw(page: Page): HTMLElement;
 }
 
-const searches = new WeakMap<Profile, { q: string; sites: Uint8Array }>();
+const searches = new WeakMap<Profile, { q: string; lines: number[] }>();
 
-/** The lines with a site that the search finds. */
+/** The lines with a site that the search finds, ascending. The last search is kept. */
 function found({ profile, state }: Page): number[] {
+  const known = searches.get(profile);
+  if (known?.q === state.q) return known.lines;
   const isFound = new Uint8Array(profile.lines);
   if (state.q === "") isFound.fill(1);
   else {
-    let known = searches.get(profile);
-    if (known?.q !== state.q) searches.set(profile, (known = { q: state.q, sites: profile.matches(state.q) }));
-    known.sites.forEach((is, site) => is && (isFound[profile.siteLine[site]!] = 1));
+    const sites = profile.matches(state.q);
+    for (let site = 0; site < sites.length; site++) if (sites[site]) isFound[profile.siteLine[site]!] = 1;
   }
   const lines: number[] = [];
-  isFound.forEach((is, line) => is && lines.push(line));
+  for (let line = 0; line < isFound.length; line++) if (isFound[line]) lines.push(line);
+  searches.set(profile, { q: state.q, lines });
   return lines;
 }
 
@@ -101,12 +103,27 @@ function overview(page: Page): HTMLElement {
 
 const trees = new Map<boolean, Tree>();
 
+function treeOf(profile: Profile, folded: boolean): Tree {
+  let tree = trees.get(folded);
+  if (!tree) trees.set(folded, (tree = new Tree(profile, folded)));
+  return tree;
+}
+
+/** Makes what views need, while nobody waits for it. */
+export function prepare(profile: Profile): void {
+  const steps = [() => treeOf(profile, true), () => profile.matchingFunctions(""), () => treeOf(profile, false)];
+  const next = () => {
+    steps.shift()?.();
+    if (steps.length > 0) requestIdleCallback(next);
+  };
+  requestIdleCallback(next);
+}
+
 function graph(page: Page): HTMLElement {
   const { profile, state } = page;
   const metric = metricOf(state.metric);
-  let tree = trees.get(!state.all);
-  if (!tree) trees.set(!state.all, (tree = new Tree(profile, !state.all)));
-  const root = state.inverse ? tree.inverse(metric.id) : tree.forward(metric.id);
+  const tree = treeOf(profile, !state.all);
+  const root = tree.root(metric.id, state.inverse);
   const choice = (label: string, help: string, key: "inverse" | "all") =>
     h(
       "label",
@@ -198,11 +215,7 @@ function time(page: Page): HTMLElement {
   const below = h("div");
   const report = () => {
     const changes = profile.between(from, to);
-    const lines: number[] = [];
-    const isFound = new Set(found(page));
-    for (let line = 0; line < profile.lines; line++) {
-      if ((changes.live[line] !== 0 || changes.allocations[line] !== 0) && isFound.has(line)) lines.push(line);
-    }
+    const lines = found(page).filter((line) => changes.live[line] !== 0 || changes.allocations[line] !== 0);
     const { grown, rest } = changes;
     const columns: Column[] = [
       { id: "grown", label: "Grown", help: "Live bytes at the end of the span less those at its start", value: (line) => changes.live[line]!, show: (line) => signed(bytes(changes.live[line]!), changes.live[line]!) },
@@ -271,8 +284,10 @@ function plainTable(head: string[], rows: (string | Node)[][], text = 1): HTMLEl
   );
 }
 
-function threads({ profile }: Page): HTMLElement {
-  const all = [...profile.data.threads].sort((a, b) => b.allocated_bytes - a.allocated_bytes);
+function threads({ profile, state }: Page): HTMLElement {
+  const wanted = state.q.toLowerCase();
+  const named = profile.data.threads.filter((it) => `${it.name} ${it.tid}`.toLowerCase().includes(wanted));
+  const all = named.sort((a, b) => b.allocated_bytes - a.allocated_bytes);
   const rows = all.map((it) => [
     it.name || "(without a name)",
     String(it.tid),
@@ -329,8 +344,8 @@ function variables({ profile }: Page): HTMLElement {
 function leaks(page: Page): HTMLElement {
   const { profile, state } = page;
   const lines = found(page).filter((line) => profile.byLine.live[line]! > 0);
-  const largest = [...lines].sort((a, b) => profile.byLine.live[b]! - profile.byLine.live[a]!).slice(0, 2000);
-  const histories = profile.histories(largest);
+  const most = largest(lines, profile.byLine.live, 2000).sort((a, b) => a - b);
+  const histories = profile.histories(most);
   const evidence = (line: number): string => {
     const frees = profile.byLine.allocations[line]! - profile.lineLiveBlocks[line]!;
     const words = [frees === 0 ? "nothing from here was ever freed" : `${counted(frees, "block")} of it freed`];
@@ -384,7 +399,7 @@ function leaks(page: Page): HTMLElement {
     h("p", { class: "note" }, "What was never freed. That alone is no leak: a program may hold what it needs to its end. What was still growing deserves the first look."),
     table({
       profile,
-      lines: largest,
+      lines: most,
       columns,
       sort: columns.some((it) => it.id === state.sort) ? state.sort : "live",
       open: state.line,
@@ -446,7 +461,7 @@ export const VIEWS: View[] = [
   { id: "flame", label: "Flame graph", hasMetric: true, isSearched: true, is: (it) => it.lines > 0, draw: graph },
   { id: "sites", label: "Sites", hasMetric: true, isSearched: true, is: (it) => it.lines > 0, draw: sites },
   { id: "timeline", label: "Timeline", isSearched: true, is: (it) => it.ms.length > 0, draw: time },
-  { id: "threads", label: "Threads", is: (it) => it.data.threads.length > 0, draw: threads },
+  { id: "threads", label: "Threads", isSearched: true, is: (it) => it.data.threads.length > 0, draw: threads },
   { id: "tasks", label: "Tasks", is: (it) => it.data.tasks.length > 0, draw: tasks },
   { id: "variables", label: "Variables", is: (it) => it.data.variables.length > 0, draw: variables },
   { id: "leaks", label: "Never freed", isSearched: true, is: (it) => it.lines > 0, draw: leaks },
