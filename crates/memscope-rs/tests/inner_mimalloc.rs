@@ -1,0 +1,15 @@
+//! With mimalloc inside.
+#![cfg(not(any(loom, feature = "off")))]
+
+mod inner;
+
+use memscope_rs::Memscope;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOC: Memscope<MiMalloc> = Memscope::new(MiMalloc);
+
+#[test]
+fn it_is_recorded_exactly_and_stays_as_cheap() {
+    inner::check();
+}
