@@ -39,7 +39,9 @@ fn seen<'a>(command: impl IntoIterator<Item = &'a str>) -> Seen {
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -c 0; exec \"$0\" \"$@\""]).args(command);
-    CLEARED.iter().for_each(|name| drop(shell.env_remove(name)));
+    for name in CLEARED {
+        shell.env_remove(name);
+    }
     let outcome = Outcome::of(shell.current_dir(&folder).stdin(Stdio::null()));
     let code = outcome.status.code();
     // The folder's name is chance.
