@@ -94,7 +94,8 @@ Examples:
 Keys:
   up, down  choose a site        enter  its stack       /  filter (enter ends, escape clears)
   s         what is counted      m      mark: show the growth since now
-  space     pause                w      keep the profile in memscope-PID.memscope        q  quit
+  t         threads              space  pause            q  quit
+  w         keep the profile in memscope-PID.memscope
 
 Exit code: 0; 1 if the program cannot be watched.";
 

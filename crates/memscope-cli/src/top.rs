@@ -19,7 +19,9 @@ use crate::symbols::symbolize;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Metric};
+use memscope_profile::model::Thread;
 use memscope_report::text::{site_name, site_stack};
+use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -38,6 +40,8 @@ pub(crate) struct Look {
     pub(crate) profile: Profile,
     /// For each metric, the largest lines.
     pub(crate) lines: Vec<(Metric, Vec<Line>)>,
+    /// The threads by the bytes that they allocated, each with its counts instead of a stack.
+    pub(crate) threads: Vec<Line>,
 }
 
 /// A line of a ranking.
@@ -154,7 +158,21 @@ fn look(mut profile: Profile) -> Look {
         });
         (metric, lines.collect())
     });
-    Look { lines: lines.into(), profile }
+    Look { lines: lines.into(), threads: threads(&profile), profile }
+}
+
+fn threads(profile: &Profile) -> Vec<Line> {
+    let line = |it: &Thread| Line {
+        name: format!("{} ({})", it.name, it.tid),
+        value: it.allocated_bytes,
+        stack: vec![format!(
+            "{} allocations, {} frees, {} temporary",
+            it.allocations, it.frees, it.temporary
+        )],
+    };
+    let mut lines: Vec<Line> = profile.threads.iter().map(line).collect();
+    lines.sort_by_key(|line| Reverse(line.value));
+    lines
 }
 
 /// The next look that is there, if one is.

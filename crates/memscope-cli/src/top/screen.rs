@@ -27,6 +27,8 @@ struct Screen {
     chosen: ListState,
     is_open: bool,
     is_paused: bool,
+    /// Threads instead of sites.
+    has_threads: bool,
     /// Text that a line's name or stack must have.
     filter: String,
     is_typing: bool,
@@ -60,6 +62,7 @@ impl Screen {
             chosen: ListState::default().with_selected(Some(0)),
             is_open: false,
             is_paused: false,
+            has_threads: false,
             filter: String::new(),
             is_typing: false,
             mark: None,
@@ -121,6 +124,7 @@ impl Screen {
             KeyCode::Char('/') => self.is_typing = true,
             KeyCode::Char('s') => self.metric = (self.metric + 1) % Metric::ALL.len(),
             KeyCode::Char(' ') => self.is_paused = !self.is_paused,
+            KeyCode::Char('t') => self.has_threads = !self.has_threads,
             KeyCode::Char('m') => self.set_mark(),
             KeyCode::Char('w') => self.keep(),
             _ => {}
@@ -146,7 +150,8 @@ impl Screen {
 
     fn lines(&self) -> Vec<&Line> {
         let has = |text: &str| text.to_lowercase().contains(&self.filter.to_lowercase());
-        let (_, lines) = &self.look.lines[self.metric];
+        let (_, sites) = &self.look.lines[self.metric];
+        let lines = if self.has_threads { &self.look.threads } else { sites };
         lines.iter().filter(|it| has(&it.name) || it.stack.iter().any(|row| has(row))).collect()
     }
 
@@ -199,12 +204,18 @@ impl Screen {
             (text, false) => format!("   filter: {text}"),
         };
         let paused = if self.is_paused { "   PAUSED" } else { "" };
-        frame.render_widget(Text::styled(format!("Sites, {label}{filter}{paused}"), bold), title);
+        let what = if self.has_threads {
+            "Threads, allocated bytes".to_owned()
+        } else {
+            format!("Sites, {label}")
+        };
+        frame.render_widget(Text::styled(format!("{what}{filter}{paused}"), bold), title);
 
-        let amount = |value| if metric.is_bytes() { bytes(value) } else { value.to_string() };
+        let is_bytes = self.has_threads || metric.is_bytes();
+        let amount = |value| if is_bytes { bytes(value) } else { value.to_string() };
         let lines = self.lines();
         let row = |line: &&Line| {
-            let growth = self.mark.as_ref().map(|mark| {
+            let growth = self.mark.as_ref().filter(|_| !self.has_threads).map(|mark| {
                 let before = mark[self.metric].get(&key(line)).copied().unwrap_or(0);
                 let sign = if line.value < before { '−' } else { '+' };
                 format!("{:>11}", format!("{sign}{}", amount(line.value.abs_diff(before))))
@@ -227,7 +238,7 @@ impl Screen {
         let list = List::new(items).highlight_style(Style::new().add_modifier(Modifier::REVERSED));
         self.chosen.select(Some(place));
         frame.render_stateful_widget(list, body, &mut self.chosen);
-        let keys = "q quit  s sort  / filter  enter stack  m mark  space pause  w keep";
+        let keys = "q quit  s sort  t threads  / filter  enter stack  m mark  space pause  w keep";
         let words = if self.said.is_empty() { keys } else { &self.said };
         frame.render_widget(Text::styled(words, faint), foot);
     }
@@ -267,7 +278,8 @@ mod tests {
             stack: vec![format!("{name} src/{name}.rs:3"), "main".to_owned()],
         };
         let lines = |metric| (metric, values.iter().map(line).collect());
-        Look { profile: Profile::default(), lines: Metric::ALL.map(lines).into() }
+        let threads = vec![line(&("main (7)", 512))];
+        Look { profile: Profile::default(), lines: Metric::ALL.map(lines).into(), threads }
     }
 
     fn drawn(screen: &mut Screen) -> String {
@@ -292,6 +304,10 @@ mod tests {
         let text = drawn(&mut screen);
         assert!(text.contains("+2.0 KiB  load") && !text.contains("1000 B"), "{text}");
         assert!(screen.press(KeyCode::Esc) && drawn(&mut screen).contains("parse"));
+        assert!(screen.press(KeyCode::Char('t')));
+        let text = drawn(&mut screen);
+        assert!(text.contains("Threads") && text.contains("512 B  main (7)"), "{text}");
+        assert!(!text.contains("load"), "{text}");
         assert!(!screen.press(KeyCode::Char('q')));
     }
 }
