@@ -2,7 +2,8 @@
 //!
 //! Invariants: a report is written once, to a temporary name that is then renamed; a failure to write is said on stderr and
 //! changes nothing else.
-//! Deliberately absent: signals. A process that is killed leaves nothing here; `memscope run` keeps its recording.
+//! Deliberately absent: signals. A process that is killed, or that aborts (in a panic, with `panic = "abort"`), leaves
+//! nothing here; `memscope run` keeps its recording.
 
 use crate::allocator;
 use crate::error::Error;
@@ -26,6 +27,8 @@ pub struct Session {
 
 /// Sees to it that when the guard is dropped (at return and in a panic), or the process exits, the profile is written to
 /// `memscope.PID.memscope` in the working directory, and the leaks to stderr. `memscope report` shows the profile.
+///
+/// With `panic = "abort"` nothing is written in a panic.
 ///
 /// ```no_run
 /// # #[global_allocator]
