@@ -90,7 +90,7 @@ mod tests {
                 "std/core/src/lib.rs",
             ),
             (
-                "/home/ada/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/serde-1.0.2/src/de.rs",
+                "/home/ada/.cargo/registry/src/registry.example-1949cf8c6b5b557f/serde-1.0.2/src/de.rs",
                 "serde-1.0.2/src/de.rs",
             ),
             (

@@ -205,13 +205,13 @@ const FORMAT: &[Code] = &[
 ];
 const PARSE: &[Code] = &[
     &[
-        "<alloc::string::String as serde::de::Deserialize>::deserialize @ /home/ada/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/serde-1.0.229/src/de/impls.rs:700",
+        "<alloc::string::String as serde::de::Deserialize>::deserialize @ /home/ada/.cargo/registry/src/registry.example-1949cf8c6b5b557f/serde-1.0.229/src/de/impls.rs:700",
     ],
     &[
         "<order_service::order::_::<impl serde::de::Deserialize for order_service::order::Order>::deserialize::__Visitor as serde::de::Visitor>::visit_map::<serde_json::de::MapAccess<serde_json::read::SliceRead>> @ /home/ada/order-service/src/order.rs:7",
     ],
     &[
-        "serde_json::de::from_slice::<order_service::order::Order> @ /home/ada/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/serde_json-1.0.154/src/de.rs:2702",
+        "serde_json::de::from_slice::<order_service::order::Order> @ /home/ada/.cargo/registry/src/registry.example-1949cf8c6b5b557f/serde_json-1.0.154/src/de.rs:2702",
     ],
     &["order_service::handle::parse @ /home/ada/order-service/src/handle.rs:40"],
 ];
