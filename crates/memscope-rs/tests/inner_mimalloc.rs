@@ -11,5 +11,6 @@ static ALLOC: Memscope<MiMalloc> = Memscope::new(MiMalloc);
 
 #[test]
 fn it_is_recorded_exactly_and_stays_as_cheap() {
-    inner::check();
+    // Whether it writes zeroes itself depends on how its C sources were built.
+    inner::check(false);
 }

@@ -11,5 +11,5 @@ static ALLOC: Memscope<System> = Memscope::new(System);
 
 #[test]
 fn it_is_recorded_exactly_and_stays_as_cheap() {
-    inner::check();
+    inner::check(true);
 }
