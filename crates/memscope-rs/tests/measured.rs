@@ -2,6 +2,7 @@
 #![cfg(not(any(loom, feature = "off")))]
 
 use memscope_rs::{Memscope, assert_allocations, assert_no_leaks, measure, measure_value};
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
@@ -32,9 +33,9 @@ fn other_threads_are_not_measured() {
 #[test]
 fn measurings_nest_and_survive_panics() {
     let (inner, outer) = measure_value(|| {
-        let _first = Box::new([0_u8; 100]);
-        let inner = measure(|| drop(vec![0_u8; 1000]));
-        drop(vec![0_u8; 10]);
+        let _first = black_box(Box::new([0_u8; 100]));
+        let inner = measure(|| drop(black_box(vec![0_u8; 1000])));
+        drop(black_box(vec![0_u8; 10]));
         inner
     });
     assert_eq!((inner.allocations, inner.peak_bytes), (1, 1000));
@@ -42,7 +43,7 @@ fn measurings_nest_and_survive_panics() {
     let panicked = catch_unwind(|| measure(|| std::panic::resume_unwind(Box::new(()))));
     assert!(panicked.is_err());
     // What comes after is recorded as ever.
-    let after = measure(|| vec![0_u8; 5]);
+    let after = measure(|| black_box(vec![0_u8; 5]));
     assert_eq!((after.allocations, after.peak_bytes), (1, 5));
 }
 
