@@ -13,8 +13,15 @@ use std::sync::{Arc, Mutex, RwLock};
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
 
+/// The tests take turns: a total read while another thread's event is under way may be between two of its counters.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 #[test]
 fn a_name_joins_the_block_and_dies_with_it() {
+    let _alone = alone();
     let t = tracker!();
     let orders = vec![0_u8; 1000];
     track!(t, orders);
@@ -48,6 +55,7 @@ fn a_name_joins_the_block_and_dies_with_it() {
 
 #[test]
 fn a_name_follows_its_block_through_realloc() {
+    let _alone = alone();
     let t = tracker!();
     let mut grown: Vec<u64> = Vec::with_capacity(4);
     grown.push(1);
@@ -71,6 +79,7 @@ fn a_name_follows_its_block_through_realloc() {
 
 #[test]
 fn a_block_has_one_name_the_last() {
+    let _alone = alone();
     let (first, second) = (tracker!(), tracker!());
     let data = vec![1_u8; 64];
     track!(first, data);
@@ -124,6 +133,7 @@ enum Never {}
 
 #[test]
 fn every_kind_of_value_has_its_own_blocks() {
+    let _alone = alone();
     check(|| vec![1_u32; 9], 1);
     check(Vec::<u32>::new, 0);
     check(|| vec![(); 9], 0);
@@ -182,6 +192,7 @@ fn every_kind_of_value_has_its_own_blocks() {
 
 #[test]
 fn a_tree_of_many_nodes_is_tracked_node_by_node() {
+    let _alone = alone();
     let t = tracker!();
     let (tree, measured) =
         memscope_rs::measure_value(|| (0..5000_u32).map(|n| (n, n)).collect::<BTreeMap<_, _>>());
@@ -193,6 +204,7 @@ fn a_tree_of_many_nodes_is_tracked_node_by_node() {
 
 #[test]
 fn handles_to_one_value_are_one_block() {
+    let _alone = alone();
     let t = tracker!();
     let shared = Arc::new(vec![0_u8; 10]);
     let other = Arc::clone(&shared);
@@ -219,6 +231,7 @@ fn track_any<T: Trackable>(t: &memscope_rs::Tracker, value: &T) {
 
 #[test]
 fn a_generic_function_tracks_each_type_by_its_name() {
+    let _alone = alone();
     let t = tracker!();
     let (numbers, text) = (vec![1_u16; 7], String::from("seven"));
     for _ in 0..3 {
@@ -237,6 +250,7 @@ fn a_generic_function_tracks_each_type_by_its_name() {
 
 #[test]
 fn a_tracker_is_shared_between_threads() {
+    let _alone = alone();
     let t = Arc::new(tracker!());
     let kept: Vec<_> = std::thread::scope(|scope| {
         let run = |n: usize| {
@@ -273,5 +287,6 @@ impl Trackable for Foreign {
 
 #[test]
 fn trackable_can_be_implemented_by_hand() {
+    let _alone = alone();
     check(|| Foreign(vec![1; 77]), 1);
 }
