@@ -15,7 +15,7 @@ static ALLOC: Memscope = Memscope::system();
 
 /// The tests take turns: a total read while another thread's event is under way may be between two of its counters.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
