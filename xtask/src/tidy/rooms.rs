@@ -22,13 +22,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     // region for the handshake and the offset of the clock; the rest of the region is the profile's to read.
     ("memscope-cli", &["memscope-profile", "memscope-report", "memscope-region"]),
     ("testprograms", &[]),
+    ("labels", &[]),
     // It asks capture for the very stacks that it compares with another's.
     ("stack-checker", &["memscope-capture", "memscope-region"]),
     ("xtask", &[]),
 ];
 
 /// What only the tests of a room may depend on.
-const TEST_ARROWS: &[(&str, &[&str])] = &[("memscope-cli", &["testprograms"])];
+const TEST_ARROWS: &[(&str, &[&str])] = &[("memscope-cli", &["labels", "testprograms"])];
 
 /// Licences that ask for no more than to be named.
 const LICENCES: &[&str] = &[
