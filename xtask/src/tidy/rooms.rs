@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("memscope-cli", &["memscope-profile", "memscope-report", "memscope-region"]),
     ("testprograms", &[]),
     ("labels", &[]),
+    ("types_dev", &["labels"]),
     // It asks capture for the very stacks that it compares with another's.
     ("stack-checker", &["memscope-capture", "memscope-region"]),
     ("xtask", &[]),
