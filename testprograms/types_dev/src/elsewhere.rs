@@ -6,7 +6,7 @@ use compact_str::{CompactString, ToCompactString};
 use dashmap::DashMap;
 use hashbrown::{HashMap, HashSet, HashTable};
 use indexmap::{IndexMap, IndexSet};
-use labels::{at, keep, word};
+use labels::{at, inside, keep, word_inside};
 use slab::Slab;
 use smallvec::{SmallVec, smallvec};
 use std::hint::black_box;
@@ -46,10 +46,10 @@ fn small() {
     for number in 0..black_box(10) {
         slab.insert(Order { number, ..Order::default() });
     }
-    at(&slab[0], "Slab<Order> || Vec<Entry<Order>>");
+    inside(&slab[0], "Slab<Order> || Vec<Entry<Order>>");
     let mut reserved: Slab<u16> = Slab::with_capacity(black_box(30));
     reserved.insert(1);
-    at(&reserved[0], "Slab<u16> || Vec<Entry<u16>>");
+    inside(&reserved[0], "Slab<u16> || Vec<Entry<u16>>");
     keep((spilled, collected, tiny, slab, reserved));
 }
 
@@ -60,22 +60,22 @@ fn tables() {
         map.insert(number, Circle::default());
     }
     let first = map.keys().next().expect("it is full");
-    at(first, "HashMap<u32, Circle> table || HashMap<u32, Circle, DefaultHashBuilder> table");
+    inside(first, "HashMap<u32, Circle> table || HashMap<u32, Circle, DefaultHashBuilder> table");
     let set: HashSet<u64> = (0..black_box(20)).collect();
     let first = set.iter().next().expect("it is full");
-    at(first, "HashSet<u64> table || HashSet<u64, DefaultHashBuilder> table");
+    inside(first, "HashSet<u64> table || HashSet<u64, DefaultHashBuilder> table");
     let mut table: HashTable<Key> = HashTable::new();
     for number in 0..black_box(12) {
         table.insert_unique(number.into(), key(number), |key| key.number.into());
     }
     let first = table.iter().next().expect("it is full");
-    at(first, "HashTable<Key> table");
+    inside(first, "HashTable<Key> table");
     let sharded: DashMap<u32, Order> = DashMap::with_shard_amount(4);
     for number in 0..black_box(50) {
         sharded.insert(number, Order::default());
     }
     for entry in &sharded {
-        at(
+        inside(
             entry.key(),
             "HashMap<u32, Order> table || HashMap<u32, SharedValue<Order>> table || DashMap<u32, Order> table",
         );
@@ -89,10 +89,10 @@ fn ordered() {
     for number in 0..black_box(28) {
         map.insert(key(number), Order::default());
     }
-    at(&map[0], "IndexMap<Key, Order> entries || Vec<Bucket<Key, Order>>");
-    word(&map, 3, "IndexMap<Key, Order> indices || HashTable<usize> table");
+    inside(&map[0], "IndexMap<Key, Order> entries || Vec<Bucket<Key, Order>>");
+    word_inside(&map, 3, "IndexMap<Key, Order> indices || HashTable<usize> table");
     let set: IndexSet<u16> = (0..black_box(19)).collect();
-    at(&set[0], "IndexSet<u16> entries || Vec<Bucket<u16, ()>>");
+    inside(&set[0], "IndexSet<u16> entries || Vec<Bucket<u16, ()>>");
     keep((map, set));
 }
 

@@ -1,7 +1,7 @@
 //! Hash tables and trees: by insertion, with a capacity, collected, with hashers of one's own, nested.
 
 use crate::model::{Key, Order};
-use labels::{at, keep};
+use labels::{at, inside, keep, nodes};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
@@ -45,26 +45,26 @@ fn tables() {
         for number in 0..black_box(count) {
             orders.insert(key(number), Order { number: number.into(), ..Order::default() });
         }
-        at(any(orders.keys()), "HashMap<Key, Order> table");
+        inside(any(orders.keys()), "HashMap<Key, Order> table");
         keep(orders);
     }
     let mut reserved: HashMap<u64, u8> = HashMap::with_capacity(black_box(90));
     reserved.insert(1, 2);
-    at(any(reserved.keys()), "HashMap<u64, u8> table");
+    inside(any(reserved.keys()), "HashMap<u64, u8> table");
     let collected: HashMap<String, u32> =
         (0..black_box(8)).map(|number| (format!("name {number}"), number)).collect();
-    at(any(collected.keys()), "HashMap<String, u32> table");
+    inside(any(collected.keys()), "HashMap<String, u32> table");
     let mut counted: HashMap<&str, usize> = HashMap::new();
     for word in black_box("one two two three three three").split(' ') {
         *counted.entry(word).or_default() += 1;
     }
-    at(any(counted.keys()), "HashMap<&str, usize> table");
+    inside(any(counted.keys()), "HashMap<&str, usize> table");
     let cloned = black_box(&counted).clone();
-    at(any(cloned.keys()), "HashMap<&str, usize> table");
+    inside(any(cloned.keys()), "HashMap<&str, usize> table");
     let mut shrunk: HashMap<u32, u32> = (0..black_box(200)).map(|number| (number, 1)).collect();
     shrunk.retain(|number, _| number % 50 == 0);
     shrunk.shrink_to_fit();
-    at(any(shrunk.keys()), "HashMap<u32, u32> table");
+    inside(any(shrunk.keys()), "HashMap<u32, u32> table");
     keep((reserved, collected, cloned, shrunk));
     keep(counted);
 }
@@ -75,11 +75,11 @@ fn sets() {
     for number in 0..black_box(70_u16) {
         numbers.insert(number * 3);
     }
-    at(any(numbers.iter()), "HashSet<u16> table");
+    inside(any(numbers.iter()), "HashSet<u16> table");
     let keys: HashSet<Key> = (0..black_box(30)).map(key).collect();
-    at(any(keys.iter()), "HashSet<Key> table");
+    inside(any(keys.iter()), "HashSet<Key> table");
     let united: HashSet<Key> = keys.union(&keys).copied().collect();
-    at(any(united.iter()), "HashSet<Key> table");
+    inside(any(united.iter()), "HashSet<Key> table");
     keep((numbers, keys, united));
 }
 
@@ -89,7 +89,7 @@ fn with_a_hasher() {
     for number in 0..black_box(40) {
         map.insert(number, 0.5);
     }
-    at(
+    inside(
         any(map.keys()),
         "HashMap<u32, f32> table || HashMap<u32, f32, BuildHasherDefault<Adding>> table",
     );
@@ -102,34 +102,28 @@ fn trees() {
     for number in 0..black_box(6_u32) {
         map.insert(number, key(number));
     }
-    at(any(map.keys()), "BTreeMap<u32, Key> node");
+    nodes(map.keys(), "BTreeMap<u32, Key> node");
     let mut large = BTreeMap::new();
     for number in 0..black_box(400_u64) {
         large.insert(number * 37 % 400, Order::default());
     }
     // Leaves and what stands above them.
-    for number in large.keys() {
-        at(number, "BTreeMap<u64, Order> node");
-    }
+    nodes(large.keys(), "BTreeMap<u64, Order> node");
     let collected: BTreeMap<String, Vec<u8>> =
         (0..black_box(30_u8)).map(|number| (number.to_string(), vec![number; 3])).collect();
-    for (name, bytes) in &collected {
-        at(name, "BTreeMap<String, Vec<u8>> node");
+    nodes(collected.keys(), "BTreeMap<String, Vec<u8>> node");
+    for bytes in collected.values() {
         at(&bytes[0], "Vec<u8>");
     }
     let mut set = BTreeSet::new();
     for number in 0..black_box(50_i32) {
         set.insert(-number);
     }
-    for number in &set {
-        at(number, "BTreeSet<i32> node");
-    }
+    nodes(&set, "BTreeSet<i32> node");
     let ordered: BTreeSet<Key> = (0..black_box(9)).map(key).collect();
-    for one in &ordered {
-        at(one, "BTreeSet<Key> node");
-    }
+    nodes(&ordered, "BTreeSet<Key> node");
     let cloned = black_box(&map).clone();
-    at(any(cloned.keys()), "BTreeMap<u32, Key> node");
+    nodes(cloned.keys(), "BTreeMap<u32, Key> node");
     keep((map, large, collected, set, ordered, cloned));
 }
 
@@ -139,7 +133,7 @@ fn nested() {
     for number in 0..black_box(64) {
         groups.entry(key(number).region).or_default().push(key(number));
     }
-    at(any(groups.keys()), "HashMap<u16, Vec<Key>> table");
+    inside(any(groups.keys()), "HashMap<u16, Vec<Key>> table");
     for group in groups.values() {
         at(&group[0], "Vec<Key>");
     }
@@ -147,9 +141,9 @@ fn nested() {
     for number in 0..black_box(24_u32) {
         index.entry(number as u8 % 2).or_default().insert(number, Box::default());
     }
-    at(any(index.keys()), "BTreeMap<u8, HashMap<u32, Box<Order>>> node");
+    nodes(index.keys(), "BTreeMap<u8, HashMap<u32, Box<Order>>> node");
     for inner in index.values() {
-        at(any(inner.keys()), "HashMap<u32, Box<Order>> table");
+        inside(any(inner.keys()), "HashMap<u32, Box<Order>> table");
         for order in inner.values() {
             at(&**order, "Box<Order>");
         }

@@ -1,7 +1,7 @@
 //! Boxes, shared pointers, trait objects, closures, blocks of one's own, and threads.
 
 use crate::model::{Arena, Circle, Counter, Handler, Key, Node, Order, Router, Shape, Tree};
-use labels::{at, keep, word};
+use labels::{at, counted, inside, keep, word};
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::rc::{Rc, Weak};
@@ -12,7 +12,7 @@ pub(crate) fn run() {
     boxes();
     trait_objects();
     closures();
-    counted();
+    shared();
     atomic();
     own();
     threads();
@@ -71,7 +71,7 @@ fn trait_objects() {
         at(&**handler, expected);
     }
     let shared: Arc<dyn Handler> = Arc::new(Router { ports: [black_box(1); 20] });
-    at(&*shared, "Arc<Router>");
+    counted(&*shared, "Arc<Router>");
     let error: Box<dyn std::error::Error> =
         black_box("x").parse::<u8>().expect_err("no number").into();
     at(&*error, "Box<ParseIntError>");
@@ -100,15 +100,15 @@ fn closures() {
 }
 
 #[inline(never)]
-fn counted() {
+fn shared() {
     let order = Rc::new(Order { number: black_box(1), ..Order::default() });
-    at(&*order, "Rc<Order>");
+    counted(&*order, "Rc<Order>");
     let root = Rc::new(RefCell::new(Tree { value: black_box(1), ..Tree::default() }));
-    at(&*root, "Rc<RefCell<Tree>>");
+    counted(&*root, "Rc<RefCell<Tree>>");
     for value in 0..black_box(5) {
         let parent = RefCell::new(Rc::downgrade(&root));
         let child = Rc::new(RefCell::new(Tree { value, parent, children: Vec::new() }));
-        at(&*child, "Rc<RefCell<Tree>>");
+        counted(&*child, "Rc<RefCell<Tree>>");
         root.borrow_mut().children.push(child);
     }
     let sum: u64 = root.borrow().children.iter().map(|child| child.borrow().value).sum();
@@ -116,33 +116,33 @@ fn counted() {
     at(&root.borrow().children[0], "Vec<Rc<RefCell<Tree>>>");
     black_box(root.borrow().children[0].borrow().parent.borrow().upgrade().is_some());
     let cell = Rc::new(Cell::new(black_box(5_u16)));
-    at(&*cell, "Rc<Cell<u16>>");
+    counted(&*cell, "Rc<Cell<u16>>");
     let slice: Rc<[u32]> = Rc::from(vec![black_box(1_u32); 9]);
-    at(&slice[0], "Rc<[u32]>");
+    counted(&slice[0], "Rc<[u32]>");
     let cyclic = Rc::new_cyclic(|own: &Weak<RefCell<Tree>>| {
         RefCell::new(Tree { parent: RefCell::new(own.clone()), ..Tree::default() })
     });
-    at(&*cyclic, "Rc<RefCell<Tree>>");
+    counted(&*cyclic, "Rc<RefCell<Tree>>");
     keep((order, root, cell, slice, cyclic));
 }
 
 #[inline(never)]
 fn atomic() {
     let order = Arc::new(Order { number: black_box(2), ..Order::default() });
-    at(&*order, "Arc<Order>");
+    counted(&*order, "Arc<Order>");
     let mutex = Arc::new(Mutex::new(vec![black_box(1_u64)]));
-    at(&*mutex, "Arc<Mutex<Vec<u64>>>");
+    counted(&*mutex, "Arc<Mutex<Vec<u64>>>");
     let lock: Arc<RwLock<Circle>> = Arc::default();
-    at(&*lock, "Arc<RwLock<Circle>>");
+    counted(&*lock, "Arc<RwLock<Circle>>");
     let slice: Arc<[Key]> = vec![Key::default(); black_box(7)].into();
-    at(&slice[0], "Arc<[Key]>");
+    counted(&slice[0], "Arc<[Key]>");
     let collected: Arc<[u64]> = (0..black_box(13)).collect();
-    at(&collected[0], "Arc<[u64]>");
+    counted(&collected[0], "Arc<[u64]>");
     let boxed: Arc<Order> = Box::new(Order { number: black_box(2), ..Order::default() }).into();
-    at(&*boxed, "Arc<Order>");
+    counted(&*boxed, "Arc<Order>");
     let mut changed = Arc::clone(&order);
     Arc::make_mut(&mut changed).number += 1;
-    at(&*changed, "Arc<Order>");
+    counted(&*changed, "Arc<Order>");
     keep((order, mutex, lock, slice, collected, boxed, changed));
 }
 
@@ -151,18 +151,21 @@ fn atomic() {
 fn own() {
     let mut orders = Arena::new();
     for number in 0..black_box(70) {
-        at(orders.put(Order { number, ..Order::default() }), "Block<Order>");
+        inside(orders.put(Order { number, ..Order::default() }), "Block<Order>");
     }
     let mut keys = Arena::new();
     for number in 0..black_box(40) {
-        at(keys.put(Key { region: 1, number }), "Block<Key>");
+        let place = keys.put(Key { region: 1, number });
+        if number % 30 < 9 {
+            inside(place, "Block<Key>");
+        }
     }
     keep((orders, keys));
 }
 
 #[inline(never)]
 fn threads() {
-    let workers: Vec<_> = (0..black_box(3_u64))
+    let mut workers: Vec<_> = (0..black_box(3_u64))
         .map(|number| {
             thread::spawn(move || {
                 let mut orders = Vec::new();
@@ -177,9 +180,10 @@ fn threads() {
         })
         .collect();
     at(&workers[0], "Vec<JoinHandle<(Vec<Order>, Box<Circle>)>>");
-    for worker in workers {
+    while let Some(worker) = workers.pop() {
         keep(worker.join().expect("a worker does not panic"));
     }
+    keep(workers);
     let (sender, receiver) = std::sync::mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {

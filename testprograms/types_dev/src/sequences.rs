@@ -1,7 +1,7 @@
 //! Vectors, queues, heaps and lists: grown, made at once, collected, cloned, shrunk, nested.
 
 use crate::model::{Circle, Key, Node, Order, Shape, Stack};
-use labels::{at, keep};
+use labels::{at, inside, keep};
 use std::collections::{BinaryHeap, LinkedList, VecDeque};
 use std::hint::black_box;
 
@@ -167,6 +167,7 @@ fn collected() {
         (0..black_box(4)).flat_map(|_| vec![Circle::default(); black_box(3)]).collect();
     at(&flat[0], "Vec<Circle>");
     keep((squares, filtered, parsed, some, flat, chunks, even, odd));
+    keep(references);
     keep(orders);
 }
 
@@ -224,7 +225,8 @@ fn queues() {
     at(&queue[0], "VecDeque<Order>");
     let mut front: VecDeque<u32> = VecDeque::with_capacity(black_box(12));
     front.push_front(1);
-    at(&front[0], "VecDeque<u32>");
+    front.push_back(2);
+    at(&front[1], "VecDeque<u32>");
     let copied: VecDeque<u8> = (0..black_box(30_u8)).collect();
     at(&copied[0], "VecDeque<u8> || Vec<u8>");
     let mut heap = BinaryHeap::new();
@@ -237,7 +239,7 @@ fn queues() {
         list.push_back([number; 3]);
     }
     for item in &list {
-        at(item, "LinkedList<[u64; 3]> node");
+        inside(item, "LinkedList<[u64; 3]> node");
     }
     keep((queue, front, copied, heap, list));
 }

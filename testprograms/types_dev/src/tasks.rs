@@ -1,7 +1,7 @@
 //! Futures: boxed, spawned, waiting for ever, holding what is labelled.
 
 use crate::model::{Key, Order};
-use labels::{at, keep, word};
+use labels::{at, counted, inside, keep, word};
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ pub(crate) fn run() {
 /// Waits for ever, with a buffer of its own.
 async fn worker(wake: Arc<Notify>, number: u8) {
     let buffer = black_box([number; 100]);
-    at(&buffer, "task: async fn worker");
+    inside(&buffer, "task: async fn worker");
     let mut orders = Vec::new();
     for number in 0..black_box(12) {
         orders.push(Order { number, ..Order::default() });
@@ -55,7 +55,7 @@ fn boxed() {
 
 async fn spawned() {
     let wake = Arc::new(Notify::new());
-    at(&*wake, "Arc<Notify>");
+    counted(&*wake, "Arc<Notify>");
     for number in 0..black_box(6) {
         keep(tokio::spawn(worker(wake.clone(), number)));
     }
@@ -63,13 +63,13 @@ async fn spawned() {
         let wake = wake.clone();
         keep(tokio::spawn(async move {
             let keys = black_box([Key { region: 3, number }; 10]);
-            at(&keys, "task: async block in spawned");
+            inside(&keys, "task: async block in spawned");
             wake.notified().await;
             black_box(keys);
         }));
     }
     let state = Arc::new(Mutex::new(Key::default()));
-    at(&*state, "Arc<Mutex<Key>>");
+    counted(&*state, "Arc<Mutex<Key>>");
     let (sender, mut receiver) = mpsc::unbounded_channel();
     for number in 0..black_box(3) {
         sender.send(Box::new(Order { number, ..Order::default() })).expect("somebody listens");

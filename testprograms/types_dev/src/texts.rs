@@ -1,6 +1,6 @@
 //! Strings of all kinds: copied, formatted, grown, joined, changed, boxed and shared.
 
-use labels::{at, keep};
+use labels::{at, counted, keep};
 use std::borrow::Cow;
 use std::ffi::{CString, OsString};
 use std::fmt::Write;
@@ -79,16 +79,16 @@ fn shared() {
     let name = black_box("a name that many have");
     let boxed: Box<str> = name.into();
     at(&boxed.as_bytes()[0], "Box<str>");
-    let counted: Rc<str> = name.into();
-    at(&counted.as_bytes()[0], "Rc<str>");
+    let single: Rc<str> = name.into();
+    counted(&single.as_bytes()[0], "Rc<str>");
     let atomic: Arc<str> = Arc::from(name);
-    at(&atomic.as_bytes()[0], "Arc<str>");
+    counted(&atomic.as_bytes()[0], "Arc<str>");
     let again: Arc<str> = String::from(name).into();
-    at(&again.as_bytes()[0], "Arc<str>");
+    counted(&again.as_bytes()[0], "Arc<str>");
     let in_arc = Arc::new(String::from(name));
-    at(&*in_arc, "Arc<String>");
+    counted(&*in_arc, "Arc<String>");
     at(&in_arc.as_bytes()[0], "String");
-    keep((boxed, counted, atomic, again, in_arc));
+    keep((boxed, single, atomic, again, in_arc));
 }
 
 #[inline(never)]
