@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: anything of memscope. The programs are what nobody prepared.
 
+pub mod build;
 pub mod ledger;
 
 use std::collections::BTreeMap;
