@@ -6,25 +6,52 @@ use crate::arch::{Entry, RIP, RSP, Registers};
 use crate::cfi::{self, Memory, Step};
 use crate::frame::Bounds;
 use crate::object;
+use core::cell::Cell;
+use memscope_region::sys;
 
 /// Frames of our own that may lie between here and the hook's entry.
 const OWN_FRAMES: usize = 64;
 
+/// Stacks that a walk may lead through beyond the two that it knows: those of coroutines which resumed each other.
+const MORE_STACKS: usize = 6;
+
 /// The stacks that may be read: the one we are on, and the thread's own (a signal handler on an alternate stack
-/// has both).
-#[derive(Clone, Copy, Debug)]
+/// has both). Between the two, a coroutine's stack may lead to that of another coroutine; the kernel is asked whether
+/// there is a mapping like a stack's.
+#[derive(Debug)]
 pub struct Stacks {
-    /// The stack of the entry.
-    pub first: Bounds,
-    /// The thread's own.
-    pub second: Bounds,
+    known: [Bounds; 2],
+    more: [Cell<Bounds>; MORE_STACKS],
+}
+
+impl Stacks {
+    /// Those of a walk from an entry on the stack `first`, in a thread whose own stack is `own`.
+    pub fn new(first: Bounds, own: Bounds) -> Self {
+        Self { known: [first, own], more: Default::default() }
+    }
+
+    /// Whether the word at an address lies on a stack.
+    fn is_readable(&self, address: usize) -> bool {
+        let has =
+            |bounds: Bounds| bounds.contains(address) && bounds.contains(address.wrapping_add(7));
+        if self.known.into_iter().any(has) || self.more.iter().any(|it| has(it.get())) {
+            return true;
+        }
+        // Only what the walk came upon is kept, and for this walk only: a coroutine's stack may be gone at the next.
+        let Some(place) = self.more.iter().find(|it| it.get().high == 0) else { return false };
+        place.set(stack_around(address).unwrap_or_default());
+        has(place.get())
+    }
+}
+
+#[cold]
+fn stack_around(address: usize) -> Option<Bounds> {
+    sys::writable_mapping_of(address).map(|(low, high)| Bounds { low, high })
 }
 
 impl Memory for Stacks {
     fn word(&self, address: usize) -> Option<usize> {
-        let readable =
-            |bounds: Bounds| bounds.contains(address) && bounds.contains(address.wrapping_add(7));
-        if !address.is_multiple_of(8) || !(readable(self.first) || readable(self.second)) {
+        if !address.is_multiple_of(8) || !self.is_readable(address) {
             return None;
         }
         // SAFETY: the address lies on a live stack. Memory below a stack's current end is mapped or grown on

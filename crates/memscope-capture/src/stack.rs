@@ -513,7 +513,7 @@ impl Walker {
         bounds: Bounds,
     ) -> Taken {
         (self.reusable, self.depth) = (0, 0);
-        let memory = slow::Stacks { first: bounds, second: self.own };
+        let memory = slow::Stacks::new(bounds, self.own);
         // SAFETY: the caller's promise.
         let mut walk = unsafe { slow::Walk::begin(entry, memory) };
         let (mut count, mut truncated) = (0, false);

@@ -366,6 +366,16 @@ pub fn file_limit() -> u64 {
 ///
 /// Linux 6.11 answers by an ioctl on /proc/self/maps (3.5 µs); before, the file is read.
 pub fn mapping_of(address: usize) -> Option<(usize, usize)> {
+    find_mapping(address, false)
+}
+
+/// The same if the mapping can be read and written and is private, as a stack is. (To read a shared file's mapping beyond
+/// the file's end would be fatal.)
+pub fn writable_mapping_of(address: usize) -> Option<(usize, usize)> {
+    find_mapping(address, true)
+}
+
+fn find_mapping(address: usize, is_writable: bool) -> Option<(usize, usize)> {
     /// `struct procmap_query` of linux/fs.h.
     #[repr(C)]
     struct Query {
@@ -377,10 +387,14 @@ pub fn mapping_of(address: usize) -> Option<(usize, usize)> {
         rest: [u64; 8],
     }
     const PROCMAP_QUERY: usize = 0xc068_6611;
+    /// `PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_WRITABLE`: others are not found.
+    const READABLE_AND_WRITABLE: u64 = 3;
+    /// `PROCMAP_QUERY_VMA_SHARED`, in the answer's flags, which come first in `rest`.
+    const SHARED: u64 = 8;
     let fd = open(c"/proc/self/maps").ok()?;
     let mut query = Query {
         size: size_of::<Query>() as u64,
-        flags: 0,
+        flags: if is_writable { READABLE_AND_WRITABLE } else { 0 },
         address: address as u64,
         start: 0,
         end: 0,
@@ -392,18 +406,20 @@ pub fn mapping_of(address: usize) -> Option<(usize, usize)> {
         call(libc::SYS_ioctl, [fd as usize, PROCMAP_QUERY, &raw mut query as usize, 0, 0, 0])
     };
     let found = match asked {
+        Ok(_) if is_writable && query.rest[0] & SHARED != 0 => None,
         Ok(_) => Some((query.start as usize, query.end as usize)),
         Err(libc::ENOENT) => None,
-        Err(_) => mapping_in_text(fd, address),
+        Err(_) => mapping_in_text(fd, address, is_writable),
     };
     close(fd);
     found.filter(|(low, high)| (*low..*high).contains(&address))
 }
 
-/// The same from the text of /proc/self/maps, whose lines begin with `low-high `.
-fn mapping_in_text(fd: i32, address: usize) -> Option<(usize, usize)> {
+/// The same from the text of /proc/self/maps, whose lines begin with `low-high rwxp `.
+fn mapping_in_text(fd: i32, address: usize, is_writable: bool) -> Option<(usize, usize)> {
     let mut buffer = [0u8; 1024];
-    // Where in a line we are: the first number, the second, or the rest.
+    // Where in a line we are: the first number, the second, the rest; then, one by one, the
+    // permissions in the line that is looked for.
     let (mut place, mut low, mut number) = (0, 0usize, 0usize);
     loop {
         let count = read(fd, &mut buffer).ok().filter(|count| *count != 0)?;
@@ -412,11 +428,17 @@ fn mapping_in_text(fd: i32, address: usize) -> Option<(usize, usize)> {
                 (_, b'\n') => (place, number) = (0, 0),
                 (0, b'-') => (place, low, number) = (1, number, 0),
                 (1, b' ') => {
-                    if (low..number).contains(&address) {
-                        return Some((low, number));
-                    }
-                    place = 2;
+                    place = match (low..number).contains(&address) {
+                        true if !is_writable => return Some((low, number)),
+                        true => 3,
+                        false => 2,
+                    };
                 }
+                (3, b'r') => place = 4,
+                (4, b'w') => place = 5,
+                (5, b'-' | b'x') => place = 6,
+                (6, b'p') => return Some((low, number)),
+                (3.., _) => return None,
                 (0 | 1, _) => number = number << 4 | (byte as char).to_digit(16)? as usize,
                 _ => {}
             }
@@ -430,5 +452,32 @@ pub fn read_link(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the path is a C string, and the kernel writes at most the buffer's length into it.
     unsafe {
         call(libc::SYS_readlinkat, [at, path, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kernels before 6.11 answer by the text alone.
+    #[test]
+    fn the_text_of_the_mappings_says_what_the_kernel_answers() {
+        let on_stack = 7_u32;
+        let code = the_text_of_the_mappings_says_what_the_kernel_answers as fn() as usize;
+        let file = memory_file(c"shared", PAGE_BYTES as u64).expect("a file");
+        let shared = map_file(file, 0, PAGE_BYTES).expect("a mapping") as usize;
+        close(file);
+        for address in [&raw const on_stack as usize, code, shared, 0] {
+            for is_writable in [false, true] {
+                let fd = open(c"/proc/self/maps").expect("the list");
+                let by_text = mapping_in_text(fd, address, is_writable);
+                close(fd);
+                assert_eq!(
+                    by_text,
+                    find_mapping(address, is_writable),
+                    "{address:x} {is_writable}"
+                );
+            }
+        }
     }
 }

@@ -34,6 +34,22 @@ fn the_mapping_of_an_address_is_the_one_that_the_kernel_lists() {
 }
 
 #[test]
+fn a_mapping_that_is_not_like_a_stack_is_told_from_one_that_is() {
+    let on_stack = 7_u32;
+    let own = &raw const on_stack as usize;
+    assert_eq!(sys::writable_mapping_of(own), sys::mapping_of(own));
+    let code = a_mapping_that_is_not_like_a_stack_is_told_from_one_that_is as fn() as usize;
+    assert!(sys::mapping_of(code).is_some());
+    assert_eq!(sys::writable_mapping_of(code), None);
+
+    let file = sys::memory_file(c"shared", PAGE_BYTES as u64).expect("a file");
+    let shared = sys::map_file(file, 0, PAGE_BYTES).expect("a mapping") as usize;
+    sys::close(file);
+    assert!(sys::mapping_of(shared).is_some());
+    assert_eq!(sys::writable_mapping_of(shared), None);
+}
+
+#[test]
 fn an_address_that_is_not_mapped_has_no_mapping() {
     // SAFETY: nobody uses the page between two that stay, nor the page at the very end.
     let hole = unsafe {
