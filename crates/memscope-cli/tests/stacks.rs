@@ -104,6 +104,14 @@ fn of_coroutines() {
     assert!(compared.stacks >= 6 * 50, "{compared:?}");
 }
 
+/// Those of a crate: the CFI of its entry leads from a coroutine's stack on to the stack of whoever resumed it, which may
+/// lie on either side in memory; coroutines start coroutines, and some panic.
+#[test]
+fn of_a_crate_of_coroutines_on_eight_threads() {
+    let compared = compare(&rust_program("coroutines"), &["8".into()]);
+    assert!(compared.stacks >= 8 * 6 * 20, "{compared:?}");
+}
+
 #[test]
 fn of_modules_that_come_and_go() {
     let compared = compare(&c_program("dl.c"), &[]);
