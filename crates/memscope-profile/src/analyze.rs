@@ -14,6 +14,7 @@ mod compare;
 mod merge;
 mod rank;
 mod stack;
+mod task;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use compare::{Change, Comparison, LineChange, Spread, compare};
 pub use merge::Analysis;
 pub use rank::{Line, Metric, Ranking};
 pub use stack::{FrameView, StackFrames};
+pub use task::TaskLine;

@@ -5,13 +5,12 @@
 //! are written out as lists of frame numbers, frames carry their address and module, numbers that may exceed what
 //! JavaScript holds exactly (addresses) are hexadecimal texts.
 //!
-//! Everything is written as it goes: memory does not grow with the profile, apart from four bytes per address and
-//! some for each type and site.
+//! Everything is written as it goes: memory does not grow with the profile, apart from four bytes per address.
 //! Deliberately absent: rankings and other findings, which follow from what is here.
 
-mod by_type;
 mod form;
 mod intervals;
+mod named;
 mod processes;
 
 use memscope_profile::Profile;

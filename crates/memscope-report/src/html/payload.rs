@@ -34,7 +34,7 @@ pub(super) struct Payload<'p> {
     threads: Vec<ThreadRow<'p>>,
     /// Named values: name, type, file, line, live bytes, live blocks, most bytes, blocks.
     variables: Vec<VariableRow<'p>>,
-    tasks: Vec<TaskRow<'p>>,
+    tasks: Vec<TaskRow>,
     modules: Vec<ModuleRow<'p>>,
     timeline: Samples,
     spans: Spans,
@@ -159,11 +159,11 @@ struct VariableRow<'p> {
     blocks: u64,
 }
 
-#[derive(Debug, Default, serde::Serialize)]
-struct TaskRow<'p> {
+#[derive(Debug, serde::Serialize)]
+struct TaskRow {
     /// From the outermost task on.
     name: String,
-    kind: &'p str,
+    kind: &'static str,
     peak_bytes: u64,
     live_bytes: u64,
     allocated_bytes: u64,
@@ -429,11 +429,8 @@ fn thread(thread: &Thread) -> ThreadRow<'_> {
     }
 }
 
-/// Values that the program named; trackers, which are only groups of them, are left out.
 fn variables<'p>(profile: &'p Profile, roots: &[String]) -> Vec<VariableRow<'p>> {
-    let labels = profile.labels.iter().enumerate();
-    let values = labels.filter(|(place, label)| label.tracker as usize != place + 1);
-    let rows = values.map(|(_, label)| VariableRow {
+    let rows = profile.variables().map(|label| VariableRow {
         name: &label.name,
         type_name: &label.type_name,
         file: roots
@@ -449,30 +446,16 @@ fn variables<'p>(profile: &'p Profile, roots: &[String]) -> Vec<VariableRow<'p>>
     rows.collect()
 }
 
-/// Tasks with what their sites did, their children's not included.
-fn tasks(profile: &Profile) -> Vec<TaskRow<'_>> {
-    let mut rows: Vec<TaskRow<'_>> = Vec::with_capacity(profile.tasks.len());
-    for task in &profile.tasks {
-        // A parent comes before its children.
-        let parent = (task.parent as usize).checked_sub(1).and_then(|place| rows.get(place));
-        let name = parent.map_or(task.name.clone(), |it| format!("{} › {}", it.name, task.name));
-        let kind = match task.kind {
-            1 => "task",
-            2 => "scope",
-            3 => "span",
-            _ => "",
-        };
-        rows.push(TaskRow { name, kind, peak_bytes: task.peak_bytes, ..TaskRow::default() });
-    }
-    for site in &profile.sites {
-        let place = (site.task as usize).checked_sub(1);
-        if let Some(row) = place.and_then(|place| rows.get_mut(place)) {
-            row.live_bytes = row.live_bytes.saturating_add(site.counts.live_bytes());
-            row.allocated_bytes = row.allocated_bytes.saturating_add(site.counts.allocated_bytes);
-            row.allocations = row.allocations.saturating_add(site.counts.allocations);
-        }
-    }
-    rows
+fn tasks(profile: &Profile) -> Vec<TaskRow> {
+    let rows = profile.task_lines().into_iter().map(|line| TaskRow {
+        kind: line.task.kind_name(),
+        peak_bytes: line.task.peak_bytes,
+        live_bytes: line.counts.live_bytes(),
+        allocated_bytes: line.counts.allocated_bytes,
+        allocations: line.counts.allocations,
+        name: line.path,
+    });
+    rows.collect()
 }
 
 fn module(module: &Module) -> ModuleRow<'_> {

@@ -1,0 +1,101 @@
+//! What each task of the program did, and the values that it named.
+//!
+//! What a task allocated and holds is the sum over the sites that name it; its children's is theirs. Deliberately absent: a
+//! task's peak, which is recorded and not a sum.
+
+use crate::model::{Counts, Label, Profile, Task};
+
+/// A task and what it did.
+#[derive(Clone, Debug)]
+pub struct TaskLine<'p> {
+    /// The task as it was recorded, with its peak.
+    pub task: &'p Task,
+    /// Its name after those of the tasks around it, from the outermost in: `import › parse`.
+    pub path: String,
+    /// Sums over the sites that name it, its children's not included. The peaks in it are the sites' shares in the
+    /// peak of the whole process.
+    pub counts: Counts,
+}
+
+impl Task {
+    /// What it is, in a word: `task`, `scope` or `span`; empty if that is not known.
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            1 => "task",
+            2 => "scope",
+            3 => "span",
+            _ => "",
+        }
+    }
+}
+
+impl Profile {
+    /// The tasks in the order of [`Profile::tasks`], with what each did. One pass over the sites.
+    pub fn task_lines(&self) -> Vec<TaskLine<'_>> {
+        let mut lines: Vec<TaskLine<'_>> = Vec::with_capacity(self.tasks.len());
+        for task in &self.tasks {
+            // A parent comes before its children.
+            let parent = (task.parent as usize).checked_sub(1).and_then(|place| lines.get(place));
+            let path = match parent {
+                Some(parent) => format!("{} › {}", parent.path, task.name),
+                None => task.name.clone(),
+            };
+            lines.push(TaskLine { task, path, counts: Counts::default() });
+        }
+        for site in &self.sites {
+            let place = (site.task as usize).checked_sub(1);
+            if let Some(line) = place.and_then(|place| lines.get_mut(place)) {
+                line.counts.add(&site.counts);
+            }
+        }
+        lines
+    }
+
+    /// The values that the program named; trackers, which are only groups of them, are left out.
+    pub fn variables(&self) -> impl Iterator<Item = &Label> {
+        let labels = self.labels.iter().enumerate();
+        labels.filter(|(place, label)| label.tracker as usize != place + 1).map(|(_, label)| label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Site;
+
+    #[test]
+    fn sites_add_up_by_task_and_a_name_tells_who_is_around() {
+        let task = |name: &str, parent| Task { name: name.into(), parent, ..Task::default() };
+        let site = |task, allocated_bytes, freed_bytes| Site {
+            task,
+            counts: Counts { allocations: 1, allocated_bytes, freed_bytes, ..Counts::default() },
+            ..Site::default()
+        };
+        let profile = Profile {
+            tasks: vec![task("import", 0), task("parse", 1), task("serve", 0)],
+            // The last names a task that is not there: a profile that breaks the model's promises.
+            sites: vec![
+                site(2, 100, 40),
+                site(2, 10, 0),
+                site(1, 7, 7),
+                site(0, 1, 0),
+                site(9, 1, 0),
+            ],
+            ..Profile::default()
+        };
+        let lines = profile.task_lines();
+        let found: Vec<_> = lines
+            .iter()
+            .map(|it| (&*it.path, it.counts.allocations, it.counts.live_bytes()))
+            .collect();
+        assert_eq!(found, [("import", 1, 0), ("import › parse", 2, 70), ("serve", 0, 0)]);
+    }
+
+    #[test]
+    fn a_tracker_is_no_variable() {
+        let label = |name: &str, tracker| Label { name: name.into(), tracker, ..Label::default() };
+        let labels = vec![label("tracker", 1), label("orders", 1), label("free", 0)];
+        let profile = Profile { labels, ..Profile::default() };
+        assert_eq!(profile.variables().map(|it| &*it.name).collect::<Vec<_>>(), ["orders", "free"]);
+    }
+}
