@@ -19,7 +19,6 @@ use crate::symbols::symbolize;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Metric};
-use memscope_profile::model::Thread;
 use memscope_report::text::{site_name, site_stack};
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
@@ -27,7 +26,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-/// Lines that are looked at by each metric.
+/// Lines of each ranking.
 const MAX_LINES: usize = 200;
 
 /// A look is followed by a pause of so many times its own duration.
@@ -38,10 +37,54 @@ const PAUSES_PER_LOOK: u32 = 4;
 pub(crate) struct Look {
     /// The profile, for keeping it.
     pub(crate) profile: Profile,
-    /// For each metric, the largest lines.
-    pub(crate) lines: Vec<(Metric, Vec<Line>)>,
-    /// The threads by the bytes that they allocated, each with its counts instead of a stack.
-    pub(crate) threads: Vec<Line>,
+    /// The sites by each metric, then threads, tasks and named values.
+    pub(crate) rankings: Vec<Ranking>,
+}
+
+/// Lines by one measure, the largest first.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranking {
+    /// What the lines are of.
+    pub(crate) of: Of,
+    /// The measure in words.
+    pub(crate) by: &'static str,
+    /// Whether the values are bytes.
+    pub(crate) is_bytes: bool,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// What a ranking ranks, in the order in which a key leads from one to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    Sites,
+    Threads,
+    Tasks,
+    Values,
+}
+
+impl Of {
+    pub(crate) const ALL: [Self; 4] = [Self::Sites, Self::Threads, Self::Tasks, Self::Values];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Sites => "Sites",
+            Self::Threads => "Threads",
+            Self::Tasks => "Tasks",
+            Self::Values => "Named values",
+        }
+    }
+
+    /// What to say where there are none.
+    pub(crate) fn none(self) -> &'static str {
+        match self {
+            Self::Sites => "no site",
+            Self::Threads => "no thread",
+            Self::Tasks => {
+                "The program names no tasks; `task_scope` of the crate memscope-rs does."
+            }
+            Self::Values => "The program names no values; `track!` of the crate memscope-rs does.",
+        }
+    }
 }
 
 /// A line of a ranking.
@@ -49,6 +92,7 @@ pub(crate) struct Look {
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) value: u64,
+    /// What is shown below it when it is opened: the stack of a site, else what more is known.
     pub(crate) stack: Vec<String>,
 }
 
@@ -147,32 +191,82 @@ fn looks(pid: u32, every: Duration, sender: &SyncSender<Result<Look, Error>>) {
 
 fn look(mut profile: Profile) -> Look {
     symbolize(&mut profile, Voice::new(true));
+    let mut rankings = sites(&profile);
+    rankings.extend([threads(&profile), tasks(&profile), values(&profile)]);
+    Look { rankings, profile }
+}
+
+fn sites(profile: &Profile) -> Vec<Ranking> {
     let base = base();
-    let analysis = Analysis::new(&profile);
-    let lines = Metric::ALL.map(|metric| {
+    let analysis = Analysis::new(profile);
+    let ranking = |metric: Metric| {
         let lines = analysis.rank(metric, MAX_LINES).lines.into_iter();
         let lines = lines.map(|line| Line {
             name: site_name(&analysis, line.sites[0], &base),
             value: line.value,
             stack: site_stack(&analysis, line.sites[0], &base),
         });
-        (metric, lines.collect())
-    });
-    Look { lines: lines.into(), threads: threads(&profile), profile }
+        let by = match metric {
+            Metric::Peak => "at the peak",
+            Metric::LiveAtEnd => "live",
+            Metric::Allocations => "allocations",
+            Metric::AllocatedBytes => "allocated bytes",
+            Metric::Temporary => "temporary",
+        };
+        Ranking { of: Of::Sites, by, is_bytes: metric.is_bytes(), lines: lines.collect() }
+    };
+    Metric::ALL.map(ranking).into()
 }
 
-fn threads(profile: &Profile) -> Vec<Line> {
-    let line = |it: &Thread| Line {
+/// Lines in the order of their values.
+fn ranked(of: Of, by: &'static str, lines: impl Iterator<Item = Line>) -> Ranking {
+    let mut lines: Vec<Line> = lines.collect();
+    lines.sort_by_key(|line| Reverse(line.value));
+    lines.truncate(MAX_LINES);
+    Ranking { of, by, is_bytes: true, lines }
+}
+
+fn threads(profile: &Profile) -> Ranking {
+    let lines = profile.threads.iter().map(|it| Line {
         name: format!("{} ({})", it.name, it.tid),
         value: it.allocated_bytes,
         stack: vec![format!(
             "{} allocations, {} frees, {} temporary",
             it.allocations, it.frees, it.temporary
         )],
-    };
-    let mut lines: Vec<Line> = profile.threads.iter().map(line).collect();
-    lines.sort_by_key(|line| Reverse(line.value));
-    lines
+    });
+    ranked(Of::Threads, "allocated bytes", lines)
+}
+
+fn tasks(profile: &Profile) -> Ranking {
+    let lines = profile.task_lines().into_iter().map(|it| Line {
+        value: it.counts.live_bytes(),
+        stack: vec![format!(
+            "{} blocks alive, {} bytes at most, {} allocations of {} bytes, entered {} times",
+            it.counts.live_blocks(),
+            it.task.peak_bytes,
+            it.counts.allocations,
+            it.counts.allocated_bytes,
+            it.task.entries
+        )],
+        name: it.path,
+    });
+    ranked(Of::Tasks, "live, each without its children", lines)
+}
+
+fn values(profile: &Profile) -> Ranking {
+    let lines = profile.variables().map(|it| Line {
+        name: format!("{}: {}", it.name, it.type_name),
+        value: it.live_bytes,
+        stack: vec![
+            format!("{}:{}", it.file, it.line),
+            format!(
+                "{} of {} blocks alive, {} bytes at most",
+                it.live_blocks, it.blocks, it.peak_bytes
+            ),
+        ],
+    });
+    ranked(Of::Values, "live", lines)
 }
 
 /// The next look that is there, if one is.

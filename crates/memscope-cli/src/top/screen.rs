@@ -2,9 +2,8 @@
 //!
 //! Deliberately absent: colours. What is chosen is reversed, what matters is bold; that works on every terminal.
 
-use super::{Line, Look, next};
+use super::{Line, Look, Of, Ranking, next};
 use crate::error::Error;
-use memscope_profile::analyze::Metric;
 use memscope_profile::file;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
@@ -23,16 +22,16 @@ struct Screen {
     look: Look,
     /// Live bytes at each look.
     history: Vec<u64>,
-    metric: usize,
+    /// What is ranked, and by which of its rankings.
+    of: Of,
+    by: usize,
     chosen: ListState,
     is_open: bool,
     is_paused: bool,
-    /// Threads instead of sites.
-    has_threads: bool,
     /// Text that a line's name or stack must have.
     filter: String,
     is_typing: bool,
-    /// By metric, each line's value when the mark was set.
+    /// For each ranking, each line's value when the mark was set.
     mark: Option<Vec<HashMap<String, u64>>>,
     /// What the last key did.
     said: String,
@@ -53,16 +52,16 @@ pub(super) fn show(
 impl Screen {
     fn new(pid: u32, look: Look) -> Self {
         let history = vec![look.profile.totals.live_bytes];
-        let live = Metric::ALL.iter().position(|metric| *metric == Metric::LiveAtEnd);
+        let live = rankings_of(&look, Of::Sites).position(|(_, it)| it.by == "live");
         Self {
+            of: Of::Sites,
+            by: live.unwrap_or(0),
             pid,
             look,
             history,
-            metric: live.unwrap_or(0),
             chosen: ListState::default().with_selected(Some(0)),
             is_open: false,
             is_paused: false,
-            has_threads: false,
             filter: String::new(),
             is_typing: false,
             mark: None,
@@ -122,9 +121,12 @@ impl Screen {
             KeyCode::Down | KeyCode::Char('j') => self.chosen.select_next(),
             KeyCode::Enter => self.is_open = !self.is_open,
             KeyCode::Char('/') => self.is_typing = true,
-            KeyCode::Char('s') => self.metric = (self.metric + 1) % Metric::ALL.len(),
+            KeyCode::Char('s') => {
+                self.by = (self.by + 1) % rankings_of(&self.look, self.of).count().max(1);
+            }
             KeyCode::Char(' ') => self.is_paused = !self.is_paused,
-            KeyCode::Char('t') => self.has_threads = !self.has_threads,
+            KeyCode::Char('t') | KeyCode::Tab => self.turn(1),
+            KeyCode::BackTab => self.turn(Of::ALL.len() - 1),
             KeyCode::Char('m') => self.set_mark(),
             KeyCode::Char('w') => self.keep(),
             _ => {}
@@ -132,11 +134,25 @@ impl Screen {
         true
     }
 
+    /// Goes on to what is ranked so many further.
+    fn turn(&mut self, steps: usize) {
+        let at = Of::ALL.iter().position(|it| *it == self.of).unwrap_or(0);
+        self.of = Of::ALL[(at + steps) % Of::ALL.len()];
+        self.by = 0;
+        self.is_open = false;
+        self.chosen.select(Some(0));
+    }
+
+    /// What is shown, with its place among all rankings.
+    fn ranking(&self) -> Option<(usize, &Ranking)> {
+        rankings_of(&self.look, self.of).nth(self.by)
+    }
+
     fn set_mark(&mut self) {
-        let values = |(_, lines): &(Metric, Vec<Line>)| {
-            lines.iter().map(|line| (key(line), line.value)).collect()
+        let values = |ranking: &Ranking| {
+            ranking.lines.iter().map(|line| (key(line, ranking.of), line.value)).collect()
         };
-        self.mark = Some(self.look.lines.iter().map(values).collect());
+        self.mark = Some(self.look.rankings.iter().map(values).collect());
         "marked: + and − are the growth since now".clone_into(&mut self.said);
     }
 
@@ -150,8 +166,7 @@ impl Screen {
 
     fn lines(&self) -> Vec<&Line> {
         let has = |text: &str| text.to_lowercase().contains(&self.filter.to_lowercase());
-        let (_, sites) = &self.look.lines[self.metric];
-        let lines = if self.has_threads { &self.look.threads } else { sites };
+        let lines = self.ranking().map_or(&[][..], |(_, ranking)| &ranking.lines);
         lines.iter().filter(|it| has(&it.name) || it.stack.iter().any(|row| has(row))).collect()
     }
 
@@ -190,40 +205,30 @@ impl Screen {
         let seen = self.history.len().saturating_sub(usize::from(graph.width));
         frame.render_widget(Sparkline::default().data(&self.history[seen..]), graph);
 
-        let (metric, _) = self.look.lines[self.metric];
-        let label = match metric {
-            Metric::Peak => "at the peak",
-            Metric::LiveAtEnd => "live",
-            Metric::Allocations => "allocations",
-            Metric::AllocatedBytes => "allocated bytes",
-            Metric::Temporary => "temporary",
-        };
         let filter = match (&*self.filter, self.is_typing) {
             ("", false) => String::new(),
             (text, true) => format!("   filter: {text}_"),
             (text, false) => format!("   filter: {text}"),
         };
         let paused = if self.is_paused { "   PAUSED" } else { "" };
-        let what = if self.has_threads {
-            "Threads, allocated bytes".to_owned()
-        } else {
-            format!("Sites, {label}")
-        };
-        frame.render_widget(Text::styled(format!("{what}{filter}{paused}"), bold), title);
+        let (at, by, is_bytes) = self
+            .ranking()
+            .map_or((0, "", true), |(at, ranking)| (at, ranking.by, ranking.is_bytes));
+        let title_text = format!("{}, {by}{filter}{paused}", self.of.title());
+        frame.render_widget(Text::styled(title_text, bold), title);
 
-        let is_bytes = self.has_threads || metric.is_bytes();
         let amount = |value| if is_bytes { bytes(value) } else { value.to_string() };
         let lines = self.lines();
         let row = |line: &&Line| {
-            let growth = self.mark.as_ref().filter(|_| !self.has_threads).map(|mark| {
-                let before = mark[self.metric].get(&key(line)).copied().unwrap_or(0);
+            let growth = self.mark.as_ref().and_then(|mark| mark.get(at)).map(|mark| {
+                let before = mark.get(&key(line, self.of)).copied().unwrap_or(0);
                 let sign = if line.value < before { '−' } else { '+' };
                 format!("{:>11}", format!("{sign}{}", amount(line.value.abs_diff(before))))
             });
             format!("{:>10}{}  {}", amount(line.value), growth.unwrap_or_default(), line.name)
         };
         let place = self.chosen.selected().unwrap_or(0).min(lines.len().saturating_sub(1));
-        let items: Vec<ListItem<'_>> = lines
+        let mut items: Vec<ListItem<'_>> = lines
             .iter()
             .enumerate()
             .map(|(n, line)| {
@@ -235,18 +240,27 @@ impl Screen {
                 ListItem::new(text)
             })
             .collect();
+        if items.is_empty() && self.filter.is_empty() {
+            items.push(ListItem::new(Text::styled(self.of.none(), faint)));
+        }
         let list = List::new(items).highlight_style(Style::new().add_modifier(Modifier::REVERSED));
         self.chosen.select(Some(place));
         frame.render_stateful_widget(list, body, &mut self.chosen);
-        let keys = "q quit  s sort  t threads  / filter  enter stack  m mark  space pause  w keep";
+        let keys =
+            "q quit  tab next list  s sort  / filter  enter more  m mark  space pause  w keep";
         let words = if self.said.is_empty() { keys } else { &self.said };
         frame.render_widget(Text::styled(words, faint), foot);
     }
 }
 
-/// What a line is found again by; names alone can be the same.
-fn key(line: &Line) -> String {
-    line.stack.join("\n")
+/// The rankings of one kind, each with its place among all.
+fn rankings_of(look: &Look, of: Of) -> impl Iterator<Item = (usize, &Ranking)> {
+    look.rankings.iter().enumerate().filter(move |(_, ranking)| ranking.of == of)
+}
+
+/// What a line is found again by; of a site, the name alone can be another's too.
+fn key(line: &Line, of: Of) -> String {
+    if of == Of::Sites { line.stack.join("\n") } else { line.name.clone() }
 }
 
 /// Bytes with a unit of their size.
@@ -277,9 +291,16 @@ mod tests {
             value: *value,
             stack: vec![format!("{name} src/{name}.rs:3"), "main".to_owned()],
         };
-        let lines = |metric| (metric, values.iter().map(line).collect());
-        let threads = vec![line(&("main (7)", 512))];
-        Look { profile: Profile::default(), lines: Metric::ALL.map(lines).into(), threads }
+        let ranking = |of, by, lines| Ranking { of, by, is_bytes: true, lines };
+        let lines: Vec<Line> = values.iter().map(line).collect();
+        let rankings = vec![
+            ranking(Of::Sites, "at the peak", lines.clone()),
+            ranking(Of::Sites, "live", lines),
+            ranking(Of::Threads, "allocated bytes", vec![line(&("main (7)", 512))]),
+            ranking(Of::Tasks, "live", vec![line(&("import › parse", 700))]),
+            ranking(Of::Values, "live", Vec::new()),
+        ];
+        Look { profile: Profile::default(), rankings }
     }
 
     fn drawn(screen: &mut Screen) -> String {
@@ -308,6 +329,14 @@ mod tests {
         let text = drawn(&mut screen);
         assert!(text.contains("Threads") && text.contains("512 B  main (7)"), "{text}");
         assert!(!text.contains("load"), "{text}");
+        assert!(screen.press(KeyCode::Tab));
+        let text = drawn(&mut screen);
+        assert!(text.contains("Tasks, live") && text.contains("700 B"), "{text}");
+        assert!(text.contains("import › parse"), "{text}");
+        assert!(screen.press(KeyCode::Tab));
+        let text = drawn(&mut screen);
+        assert!(text.contains("Named values") && text.contains("track!"), "{text}");
+        assert!(screen.press(KeyCode::BackTab) && drawn(&mut screen).contains("import › parse"));
         assert!(!screen.press(KeyCode::Char('q')));
     }
 }
