@@ -51,6 +51,7 @@ fn every_profile_is_what_the_schema_says() {
         profiles::order_service(),
         profiles::sampled(),
         profiles::tidy(),
+        profiles::named(),
         profiles::many_stacks(10),
         Profile::default(),
     ];
@@ -108,6 +109,18 @@ fn stacks_can_be_followed_to_their_frames() {
         assert_eq!(frames, expected);
         assert!(!frames.is_empty());
     }
+}
+
+#[test]
+fn what_the_program_named_is_there() {
+    let value = json_of(&profiles::named());
+    let tasks = value["tasks"].as_array().expect("a list");
+    assert_eq!((&tasks[1]["name"], &tasks[1]["parent"]), (&json!("parse"), &json!(0)));
+    let task = value["sites"][0]["task"].as_u64().expect("a task") as usize - 1;
+    assert_eq!(tasks[task]["allocations"], value["sites"][0]["allocations"]);
+    assert_eq!(tasks[0]["allocations"], 0);
+    let variable = &value["variables"][0];
+    assert_eq!((&variable["name"], &variable["live_bytes"]), (&json!("orders"), &json!(1000)));
 }
 
 #[test]

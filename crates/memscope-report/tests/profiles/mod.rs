@@ -4,8 +4,8 @@
 use memscope_profile::Profile;
 use memscope_profile::estimate::Deviations;
 use memscope_profile::model::{
-    Address, Counts, End, Frame, Kind, Mode, Module, Run, Sample, Site, SiteChange, StackNode,
-    Symbols, Thread, Warning,
+    Address, Counts, End, Frame, Kind, Label, Mode, Module, Run, Sample, Site, SiteChange,
+    StackNode, Symbols, Task, Thread, Warning,
 };
 use std::collections::HashMap;
 
@@ -411,6 +411,35 @@ pub(crate) fn tidy() -> Profile {
         ..Thread::default()
     });
     builder.profile
+}
+
+/// A program that names two tasks, one in the other, and a value.
+pub(crate) fn named() -> Profile {
+    let mut profile = tidy();
+    let task = |name: &str, parent, kind| Task {
+        parent,
+        name: name.to_owned(),
+        kind,
+        open: 0,
+        entries: 3,
+        peak_bytes: 4096,
+    };
+    profile.tasks = vec![task("import", 0, 2), task("parse", 1, 1)];
+    profile.sites[0].task = 2;
+    profile.labels.push(Label {
+        name: "orders".to_owned(),
+        type_name: "alloc::vec::Vec<u8>".to_owned(),
+        file: "/home/ada/order-service/src/tasks.rs".to_owned(),
+        line: 12,
+        live_blocks: 1,
+        live_bytes: 1000,
+        peak_bytes: 2000,
+        blocks: 3,
+        bytes: 2500,
+        moves: 2,
+        ..Label::default()
+    });
+    profile
 }
 
 /// `n` stacks of some thirty frames each that share their outer parts, and one that is 50,000 frames deep.
