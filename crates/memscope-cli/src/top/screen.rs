@@ -327,7 +327,7 @@ mod tests {
         assert!(screen.press(KeyCode::Esc) && drawn(&mut screen).contains("parse"));
         assert!(screen.press(KeyCode::Char('t')));
         let text = drawn(&mut screen);
-        assert!(text.contains("Threads") && text.contains("512 B  main (7)"), "{text}");
+        assert!(text.contains("Threads") && text.contains("512 B       +0 B  main (7)"), "{text}");
         assert!(!text.contains("load"), "{text}");
         assert!(screen.press(KeyCode::Tab));
         let text = drawn(&mut screen);
