@@ -15,7 +15,7 @@ mod support;
 use listener::{Listener, Message};
 use memscope_profile::Region;
 use memscope_profile::model::End;
-use memscope_region::hello::SOCKET_VARIABLE;
+use memscope_region::hello::{INTERVAL_VARIABLE, MODE_VARIABLE, SOCKET_VARIABLE};
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -25,8 +25,21 @@ use support::Outcome;
 const CALLS: u64 = 1000;
 
 /// What is counted, in the program's order.
-const PHASES: [&str; 5] =
-    ["malloc", "free", "calloc", "realloc in place", "malloc and free at once"];
+const PHASES: [&str; 7] = [
+    "malloc",
+    "free",
+    "calloc",
+    "realloc in place",
+    "malloc and free at once",
+    "posix_memalign and free at once",
+    "aligned_alloc and free at once",
+];
+
+/// The modes, each with what is counted in it.
+const MODES: [&str; 3] = ["exact", "sampled", "counting"];
+
+/// The mean bytes between samples: so many that the fast path is the only one.
+const INTERVAL: &str = "1099511627776";
 
 /// The most that a count may differ from the golden one.
 const TOLERANCE: f64 = 0.02;
@@ -47,6 +60,14 @@ __attribute__((noipa)) void work(int phase) {
     case 2: for (int i = 0; i < CALLS; i++) blocks[i] = calloc(2, 32); break;
     case 3: for (int i = 0; i < CALLS; i++) blocks[i] = realloc(blocks[i], 72); break;
     case 4: for (int i = 0; i < CALLS; i++) { blocks[i] = malloc(64); free(blocks[i]); } break;
+    case 5:
+        for (int i = 0; i < CALLS; i++) {
+            void *block;
+            if (posix_memalign(&block, 64, 64) == 0) blocks[i] = block;
+            free(blocks[i]);
+        }
+        break;
+    case 6: for (int i = 0; i < CALLS; i++) { blocks[i] = aligned_alloc(64, 64); free(blocks[i]); } break;
     }
 }
 __attribute__((noipa)) static void descend(int depth) {
@@ -55,7 +76,7 @@ __attribute__((noipa)) static void descend(int depth) {
         round = round;
         return;
     }
-    for (int phase = 0; phase < 5; phase++) work(phase);
+    for (int phase = 0; phase < 7; phase++) work(phase);
 }
 int main(void) {
     for (round = 0; round < 2; round++) descend(DEPTH);
@@ -63,8 +84,8 @@ int main(void) {
 }
 ";
 
-/// Runs the program; returns the library's instructions for a call of each phase.
-fn count(folder: &Path) -> [f64; PHASES.len()] {
+/// Runs the program in a mode; returns the library's instructions for a call of each phase.
+fn count(folder: &Path, mode: &str) -> [f64; PHASES.len()] {
     let library = env!("PRELOAD_LIBRARY");
     let options = ["-O2", "-fomit-frame-pointer", "-fno-builtin", "-Wl,--no-as-needed", library];
     let program = support::compile(folder, "hooks", PROGRAM, &options);
@@ -74,10 +95,10 @@ fn count(folder: &Path) -> [f64; PHASES.len()] {
     valgrind.args(["--tool=callgrind", "--toggle-collect=work", "--dump-after=work"]);
     valgrind.args(["--compress-strings=no", "--compress-pos=no"]);
     valgrind.arg(format!("--callgrind-out-file={}", costs.display())).arg(program);
-    let outcome =
-        Outcome::of(valgrind.env(SOCKET_VARIABLE, listener.name()).env_remove("LD_PRELOAD"));
+    valgrind.env(SOCKET_VARIABLE, listener.name()).env_remove("LD_PRELOAD");
+    let outcome = Outcome::of(valgrind.env(MODE_VARIABLE, mode).env(INTERVAL_VARIABLE, INTERVAL));
     assert_eq!(outcome.code(), 0, "{outcome:?}");
-    assert_recorded(&mut listener);
+    assert_recorded(&mut listener, mode);
     // One file for each time that `work` returned. The second round counts.
     std::array::from_fn(|phase| {
         let file = costs.with_extension((PHASES.len() + phase + 1).to_string());
@@ -87,7 +108,7 @@ fn count(folder: &Path) -> [f64; PHASES.len()] {
 }
 
 /// A hook that records nothing is cheap, and not what is meant.
-fn assert_recorded(listener: &mut Listener) {
+fn assert_recorded(listener: &mut Listener, mode: &str) {
     let Some(Message::Hello { region, .. }) = listener.receive().pop() else {
         panic!("the program has not sent its region");
     };
@@ -95,7 +116,10 @@ fn assert_recorded(listener: &mut Listener) {
     let profile = region.read(End::Exited(0)).unwrap().profile;
     assert_eq!(profile.completeness.successes, profile.completeness.attempts);
     assert_eq!(profile.completeness.truncated_stacks, 0);
-    assert!(profile.totals.allocations >= 2 * 4 * CALLS, "{:?}", profile.totals);
+    assert_eq!(format!("{:?}", profile.run.mode).to_lowercase(), mode);
+    if mode != "sampled" {
+        assert!(profile.totals.allocations >= 2 * 6 * CALLS, "{:?}", profile.totals);
+    }
 }
 
 /// The instructions of one object in a file of callgrind's, calls to others not included.
@@ -125,12 +149,17 @@ fn compiler() -> String {
     String::from_utf8(output.stdout).unwrap().trim().into()
 }
 
-/// The golden file: the compiler, then a line `instructions per call, hook` for each phase.
+/// What is counted: each phase in each mode.
+fn names() -> impl Iterator<Item = String> {
+    MODES.iter().flat_map(|mode| PHASES.iter().map(move |phase| format!("{mode}: {phase}")))
+}
+
+/// The golden file: the compiler, then a line `instructions per call, mode: hook` for each of them.
 fn golden(compiler: &str, counts: &[f64]) -> String {
     let mut text = format!(
         "# Instructions of the library for each call, at 20 frames of the program, all known before.\n{compiler}\n"
     );
-    for (name, count) in PHASES.iter().zip(counts) {
+    for (name, count) in names().zip(counts) {
         writeln!(text, "{count:.2} {name}").unwrap();
     }
     text
@@ -142,9 +171,9 @@ fn differences(golden: &str, compiler: &str, counts: &[f64]) -> Vec<String> {
     let same_compiler = lines.next() == Some(compiler);
     let tolerance = if same_compiler { TOLERANCE } else { TOLERANCE_OF_ANOTHER_COMPILER };
     let mut problems = Vec::new();
-    for (name, count) in PHASES.iter().zip(counts) {
-        let expected = lines.next().and_then(|line| line.strip_suffix(name));
-        let Some(expected) = expected.and_then(|number| number.trim().parse::<f64>().ok()) else {
+    for (name, count) in names().zip(counts) {
+        let expected = lines.next().and_then(|line| line.strip_suffix(&format!(" {name}")));
+        let Some(expected) = expected.and_then(|number| number.parse::<f64>().ok()) else {
             problems.push(format!("{name}: is not in the golden file"));
             continue;
         };
@@ -162,7 +191,7 @@ fn differences(golden: &str, compiler: &str, counts: &[f64]) -> Vec<String> {
 #[test]
 fn the_fast_path_of_each_hook_costs_what_it_did() {
     let folder = tempfile::tempdir().unwrap();
-    let counts = count(folder.path());
+    let counts = MODES.map(|mode| count(folder.path(), mode)).concat();
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instructions.golden");
     let compiler = compiler();
@@ -199,7 +228,7 @@ fn a_change_is_found() {
     after[1] = 51.2;
     assert_eq!(
         differences(&text, "rustc 1", &after),
-        ["free: 51.20 instructions, was 50.00 (+2.4 %)"]
+        ["exact: free: 51.20 instructions, was 50.00 (+2.4 %)"]
     );
     assert!(differences(&text, "rustc 2", &after).is_empty(), "another compiler");
     after[1] = 44.0;
