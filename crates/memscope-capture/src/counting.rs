@@ -24,7 +24,7 @@ use memscope_region::row::{BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK, Fill, Th
 
 /// The calling thread's row, if it is known.
 #[inline(always)]
-fn known_row() -> Option<&'static ThreadCells> {
+pub(crate) fn known_row() -> Option<&'static ThreadCells> {
     let address = arch::counting_row();
     // A child of fork finds its parent's row there, and recording off.
     if address == 0 || !PROCESS.is_on() {
@@ -37,7 +37,7 @@ fn known_row() -> Option<&'static ThreadCells> {
 /// The calling thread's row; `None` if its events cannot be counted there.
 #[cold]
 #[inline(never)]
-fn find_row(start: impl Fn()) -> Option<&'static ThreadCells> {
+pub(crate) fn find_row(start: impl Fn()) -> Option<&'static ThreadCells> {
     let row = Guard::take(start)?.row();
     arch::set_counting_row(core::ptr::from_ref(row) as u64);
     Some(row)

@@ -10,7 +10,7 @@
 //! Deliberately absent: the way of an allocation where there is one copy only. That is called directly.
 
 use crate::arch::{self, Entry};
-use crate::name::{self, LabelCounts, Name, Naming};
+use crate::name::{self, LabelCounts, Name, Naming, Sought};
 use crate::process::PROCESS;
 use crate::side::{self, Measuring, ThreadCounts};
 use crate::{hooks, own, task};
@@ -18,7 +18,7 @@ use memscope_region::Kind;
 use memscope_region::record::Record;
 
 /// The version of the table; raised with any change to it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// No task was current, because nothing is recorded.
 const NONE: u64 = u64::MAX;
@@ -37,7 +37,7 @@ pub struct Door {
     tick: extern "C" fn(),
     label: unsafe extern "C" fn(tracker: u32, text: *const u8, bytes: usize, line: u32) -> u32,
     give: extern "C" fn(label: u32, block: usize) -> u32,
-    start_of: extern "C" fn(address: usize, back_bytes: usize) -> usize,
+    start_of: extern "C" fn(sought: &Sought) -> usize,
     note_handles: extern "C" fn(label: u32, strong: u32, weak: u32),
     label_counts: extern "C" fn(label: u32, counts: &mut LabelCounts),
     task: unsafe extern "C" fn(parent: u32, kind: u32, name: *const u8, bytes: usize) -> u32,
@@ -79,6 +79,7 @@ impl Door {
             PROCESS.record(block).is_some_and(|place| Record(load(place)).0 != 0)
         }
         extern "C" fn step() -> bool {
+            own::look_at_records();
             side::step(|| {})
         }
         extern "C" fn leave() {
@@ -97,8 +98,8 @@ impl Door {
         extern "C" fn give(label: u32, block: usize) -> u32 {
             name::give(label, block) as u32
         }
-        extern "C" fn start_of(address: usize, back_bytes: usize) -> usize {
-            name::start_of(address, back_bytes).unwrap_or_default()
+        extern "C" fn start_of(sought: &Sought) -> usize {
+            name::start_of(sought).unwrap_or_default()
         }
         extern "C" fn note_handles(label: u32, strong: u32, weak: u32) {
             name::note_handles(label, strong, weak);
@@ -213,8 +214,8 @@ impl Door {
     }
 
     /// See [`name::start_of`].
-    pub fn start_of(&self, address: usize, back_bytes: usize) -> Option<usize> {
-        Some((self.start_of)(address, back_bytes)).filter(|start| *start != 0)
+    pub fn start_of(&self, sought: &Sought) -> Option<usize> {
+        Some((self.start_of)(sought)).filter(|start| *start != 0)
     }
 
     /// See [`name::note_handles`].

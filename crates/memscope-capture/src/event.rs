@@ -59,6 +59,16 @@ fn change_live(header: &Header, row: &ThreadCells, change: i64) {
     }
 }
 
+/// Adds what the thread holds back to the process's live bytes, if it is time.
+#[inline(always)]
+pub(crate) fn flush_if_due(header: &Header, row: &ThreadCells) {
+    // ORDERING: relaxed; this thread is the cell's one writer.
+    let held = row.unflushed_bytes.load(Ordering::Relaxed) as i64;
+    if (held.wrapping_add(UNFLUSHED_BYTES) as u64) >= 2 * UNFLUSHED_BYTES as u64 {
+        flush(header, row, held);
+    }
+}
+
 #[cold]
 fn flush(header: &Header, row: &ThreadCells, held: i64) {
     // ORDERING: relaxed; a sum.

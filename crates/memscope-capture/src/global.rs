@@ -12,14 +12,14 @@
 use crate::arch::Entry;
 use crate::door::{self, Door};
 use crate::hooks::{self, Host, RawBlock};
-use crate::own::{self, MODE_OFF, Settings};
-use crate::sampled;
+use crate::own::{self, COUNTING, EXACT, OFF, SAMPLED, SWITCHED, Settings};
+use crate::switched::{self, Gone};
 use crate::thread::Guard;
+use crate::{counted, sampled};
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU8, Ordering};
 use memscope_region::Kind;
-use memscope_region::header::MODE_SAMPLED;
 
 /// The bytes that one record stands for in a region that the process makes for itself.
 const GRANULE_BYTES: usize = 32;
@@ -86,6 +86,11 @@ impl<A> Global<A> {
         self.settings = settings;
     }
 
+    /// What was chosen.
+    pub const fn settings(&self) -> Settings {
+        self.settings
+    }
+
     /// The inner allocator.
     pub const fn inner(&self) -> &A {
         &self.inner
@@ -113,24 +118,43 @@ impl<A: GlobalAlloc> Global<A> {
         // SAFETY: the caller's promise.
         unsafe {
             match door::preloaded() {
-                None => match own::mode(self.settings) {
-                    MODE_SAMPLED => {
-                        if sampled::hooks::is_sampled(size) {
-                            sampled::hooks::record::<Own>(entry, kind, block.cast(), size);
-                        }
+                None => {
+                    let mode = own::mode(self.settings);
+                    if mode == EXACT {
+                        hooks::record(Own::start, entry, kind, block.cast(), size);
+                    } else {
+                        self.record_otherwise(mode, entry, kind, block, size);
                     }
-                    MODE_OFF => {}
-                    _ => {
-                        hooks::record(
-                            || own::start(self.settings),
-                            entry,
-                            kind,
-                            block.cast(),
-                            size,
-                        );
-                    }
-                },
+                }
                 Some(door) => self.record_beside(door, entry, kind, block, size),
+            }
+        }
+    }
+
+    /// The same where not every block is recorded with its stack.
+    ///
+    /// # Safety
+    /// See [`Global::record`].
+    #[inline(always)]
+    unsafe fn record_otherwise(
+        &self,
+        mode: u32,
+        entry: Entry,
+        kind: Kind,
+        block: *mut u8,
+        size: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match mode {
+                SAMPLED => {
+                    if sampled::hooks::is_sampled(size) {
+                        sampled::hooks::record::<Own>(entry, kind, block.cast(), size);
+                    }
+                }
+                COUNTING if !block.is_null() => counted::allocated(Own::start, size),
+                OFF => {}
+                _ => switched::allocated::<Own>(entry, kind, block.cast(), size),
             }
         }
     }
@@ -194,6 +218,56 @@ impl<A: GlobalAlloc> Global<A> {
         if sampled::hooks::is_sampled(new_size) {
             // SAFETY: the caller's promise.
             unsafe { sampled::hooks::record::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
+        }
+        new
+    }
+
+    /// Records that a block is about to be freed, where not every block is recorded.
+    #[inline(always)]
+    fn forget_otherwise(mode: u32, block: *mut u8, size: usize) {
+        match mode {
+            SAMPLED => {
+                if sampled::hooks::may_be_sampled(block as usize) {
+                    sampled::hooks::forget::<Own>(block.cast(), false);
+                }
+            }
+            COUNTING => counted::freed(Own::start, size),
+            OFF => {}
+            _ => {
+                switched::freeing(block.cast(), size, false);
+            }
+        }
+    }
+
+    /// `realloc` in a process that has changed its mode, or counts.
+    ///
+    /// # Safety
+    /// See [`Global::record`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn realloc_switched(
+        &self,
+        entry: Entry,
+        block: *mut u8,
+        layout: &Layout,
+        new_size: usize,
+    ) -> *mut u8 {
+        let gone = switched::freeing(block.cast(), layout.size(), true);
+        // SAFETY: the caller's promise.
+        let new = unsafe {
+            let old = self.layout(layout.size(), layout.align());
+            self.inner.realloc(block, old, new_size.max(self.least_bytes))
+        };
+        let mut forgotten = None;
+        match gone {
+            _ if new.is_null() => switched::not_moved(block.cast(), layout.size(), gone),
+            Gone::Exactly(of) => forgotten = of,
+            _ => {}
+        }
+        // SAFETY: the caller's promise.
+        unsafe { switched::allocated::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
+        if own::now() == EXACT && !new.is_null() {
+            hooks::follow(forgotten, new.cast());
         }
         new
     }
@@ -265,15 +339,14 @@ impl<A: GlobalAlloc> Global<A> {
     pub unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // Recorded first: once it is freed, another thread may be given the address.
         match door::preloaded() {
-            None => match own::mode(self.settings) {
-                MODE_SAMPLED => {
-                    if sampled::hooks::may_be_sampled(block as usize) {
-                        sampled::hooks::forget::<Own>(block.cast(), false);
-                    }
+            None => {
+                let mode = own::mode(self.settings);
+                if mode == EXACT {
+                    hooks::forget(Own::start, block.cast());
+                } else {
+                    Self::forget_otherwise(mode, block, layout.size());
                 }
-                MODE_OFF => {}
-                _ => hooks::forget(|| own::start(self.settings), block.cast()),
-            },
+            }
             Some(door) if self.is_unseen() => {
                 door.forget(block as usize, false);
             }
@@ -351,21 +424,27 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
         // SAFETY: as above.
         return unsafe { me.realloc_beside(door, Entry { sp, rbp }, block, layout, new_size) };
     }
-    let start = || own::start(me.settings);
-    if own::mode(me.settings) == MODE_SAMPLED {
+    match own::mode(me.settings) {
         // SAFETY: as above.
-        return unsafe { me.realloc_sampled(Entry { sp, rbp }, block, layout, new_size) };
+        SAMPLED => {
+            return unsafe { me.realloc_sampled(Entry { sp, rbp }, block, layout, new_size) };
+        }
+        // SAFETY: as above.
+        COUNTING | SWITCHED => {
+            return unsafe { me.realloc_switched(Entry { sp, rbp }, block, layout, new_size) };
+        }
+        _ => {}
     }
     // The old half is recorded first: another thread may be given the address at once.
-    let forgotten = hooks::forget_moving(start, block.cast(), true);
+    let forgotten = hooks::forget_moving(Own::start, block.cast(), true);
     // SAFETY: as above.
     unsafe {
         let old = me.layout(layout.size(), layout.align());
         let new = me.inner.realloc(block, old, new_size.max(me.least_bytes));
         if new.is_null() {
-            hooks::not_moved(start, block.cast(), forgotten);
+            hooks::not_moved(Own::start, block.cast(), forgotten);
         } else {
-            hooks::record(start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
+            hooks::record(Own::start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
             hooks::follow(forgotten, new.cast());
         }
         new

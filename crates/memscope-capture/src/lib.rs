@@ -31,6 +31,7 @@
 pub mod arch;
 pub mod arena;
 pub mod cfi;
+mod counted;
 pub mod counting;
 pub mod door;
 pub mod event;
@@ -50,6 +51,7 @@ pub mod side;
 pub mod site;
 pub mod slow;
 pub mod stack;
+mod switched;
 pub mod task;
 pub mod thread;
 pub mod trie;

@@ -121,7 +121,11 @@ fn relabel(guard: &mut Guard, label: u32, block: usize) -> Option<Result<u64, ()
     let place = guard.record(block)?;
     // ORDERING: relaxed; the block is the caller's, who had it from its owner.
     let record = Record(place.load(Ordering::Relaxed));
-    let old_label = if record.site() == 0 { return None } else { label_if_named(record) };
+    // What is in a sample has weights, and most blocks are not in it.
+    if record.site() == 0 || record.is_marked() && site::is_odd(&PROCESS, record.site()) {
+        return None;
+    }
+    let old_label = label_if_named(record);
     if old_label == label {
         return Some(Err(()));
     }
@@ -188,31 +192,69 @@ pub fn note_handles(label: u32, strong: u32, weak: u32) {
     }
 }
 
-/// Where the block begins that holds `address`: at most `back_bytes` before it, rounded down. Looks at a record for each
-/// granule on the way. `None` if there is none that is known.
-pub fn start_of(address: usize, back_bytes: usize) -> Option<usize> {
+/// What blocks of every allocator begin at a multiple of. A record stands for two of these, and does not say in which its
+/// block begins.
+const BLOCK_ALIGN: usize = 16;
+
+/// A block that is sought by an address within it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Sought {
+    /// The address.
+    pub address: usize,
+    /// How far before it the block begins at most.
+    pub back_bytes: usize,
+    /// The least that it was asked for with.
+    pub least_bytes: u64,
+    /// The most.
+    pub most_bytes: u64,
+}
+
+/// Where a block begins, rounded down to what a record stands for. Looks at a record for each granule on the way. `None`
+/// if there is none that is known, or if it cannot be told from the one behind it.
+pub fn start_of(sought: &Sought) -> Option<usize> {
+    let Sought { address, back_bytes, least_bytes, most_bytes } = *sought;
     let shift = PROCESS.granule_shift();
     if !PROCESS.is_on() || back_bytes > MAX_SOUGHT_BYTES {
         return None;
     }
+    let last = address >> shift;
+    let first = address.saturating_sub(back_bytes) >> shift;
+    let mut found = (first..=last).rev().filter_map(block_of);
+    let (start, bytes) = found.next()?;
+    let is_sought = |bytes: u64| (least_bytes..=most_bytes).contains(&bytes);
+    // A block that begins in the address's own granule may begin behind the address.
+    let is_before = start >> shift != last || address % (1 << shift) >= BLOCK_ALIGN;
+    if is_before {
+        return is_sought(bytes).then_some(start);
+    }
+    // So the one before is asked whether it reaches so far: surely, perhaps, or not.
+    let other = found.next().filter(|(_, bytes)| is_sought(*bytes));
+    let Some((other, other_bytes)) = other else { return is_sought(bytes).then_some(start) };
+    let reach = (address - other) as u64;
+    let may_reach = reach < other_bytes.saturating_add(BLOCK_ALIGN as u64);
+    match (is_sought(bytes), reach < other_bytes) {
+        (_, true) => Some(other),
+        (false, false) => may_reach.then_some(other),
+        (true, false) => (!may_reach).then_some(start),
+    }
+}
+
+/// The block that begins in a granule: the granule's address, and its size.
+fn block_of(granule: usize) -> Option<(usize, u64)> {
     let load = |granule: usize| {
-        let place: Option<&'static AtomicU64> = PROCESS.record(granule << shift);
+        let place: Option<&'static AtomicU64> = PROCESS.record(granule << PROCESS.granule_shift());
         // ORDERING: relaxed; the block is the caller's.
         Record(place.map_or(0, |place| place.load(Ordering::Relaxed)))
     };
-    let last = address >> shift;
-    let first = address.saturating_sub(back_bytes) >> shift;
-    for granule in (first..=last).rev() {
-        let record = load(granule);
-        if record.0 == 0 {
-            continue;
-        }
-        // The word after the record of a large block is its size.
-        let before = load(granule - 1);
-        let is_size = before.site() != 0 && before.size_is_elsewhere();
-        return Some(if is_size { granule - 1 } else { granule } << shift);
+    let record = load(granule);
+    // The word after the record of a large block is its size.
+    let before = load(granule.wrapping_sub(1));
+    if record.site() == 0 || before.site() != 0 && before.size_is_elsewhere() {
+        return None;
     }
-    None
+    let start = granule << PROCESS.granule_shift();
+    Some((start, size(record, start)))
 }
 
 /// The sums of a label.

@@ -9,10 +9,12 @@
 //! calls [`tick`]; the birth of a block is known to within the time between two looks.
 
 use crate::door;
-use crate::process::{ON, PROCESS, Start};
+use crate::process::{BLANK, ON, PROCESS, Start};
+use crate::sampled;
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
-use memscope_region::header::{MODE_EXACT, MODE_SAMPLED};
+use memscope_region::Header;
+use memscope_region::header::{KEPT_ERAS, MODE_COUNTING, MODE_EXACT, MODE_OFF, MODE_SAMPLED};
 use memscope_region::hello::{DEFAULT_INTERVAL_BYTES, INTERVAL_VARIABLE, MODE_VARIABLE};
 use memscope_region::record::Birth;
 use memscope_region::row::Fill;
@@ -37,43 +39,63 @@ unsafe extern "C" {
 #[cold]
 #[inline(never)]
 pub fn start(settings: Settings) {
+    let settings = settings.with_environment();
+    // ORDERING: relaxed; a number.
+    INTERVAL.store(settings.interval_bytes, Ordering::Relaxed);
+    if settings.mode == OFF {
+        // Nothing is claimed: it may be begun later.
+        // ORDERING: relaxed; nothing is read on the strength of it.
+        MODE.store(OFF, Ordering::Relaxed);
+        return;
+    }
+    begin(settings);
+}
+
+/// Makes the region and starts recording, if nobody has.
+fn begin(settings: Settings) {
     if !PROCESS.claim_start() {
         return;
     }
-    let settings = settings.with_environment();
     // A child of fork is counted by its parent's region, and not recorded.
     let is_child = PROCESS.leave_parent() != 0;
-    if is_child
-        || door::is_preloaded()
-        || settings.mode == MODE_OFF
-        || make_region(settings).is_none()
-    {
+    if is_child || door::is_preloaded() || make_region(settings).is_none() {
         PROCESS.give_up();
         // ORDERING: relaxed; nothing is read on the strength of it.
-        MODE.store(MODE_OFF, Ordering::Relaxed);
+        MODE.store(OFF, Ordering::Relaxed);
         return;
     }
+    note_era(settings.mode);
     // ORDERING: relaxed; what the bodies of a mode read is published by the process.
+    NOW.store(settings.mode, Ordering::Relaxed);
     MODE.store(settings.mode, Ordering::Relaxed);
 }
 
-/// What the process records of itself: one of the modes of [`memscope_region::header`], [`MODE_OFF`], or that it is not
-/// decided yet.
-static MODE: AtomicU32 = AtomicU32::new(UNDECIDED);
-
+/// Every allocation with its full stack.
+pub const EXACT: u32 = MODE_EXACT;
 /// A sample by bytes.
 pub const SAMPLED: u32 = MODE_SAMPLED;
-
+/// Totals only.
+pub const COUNTING: u32 = MODE_COUNTING;
 /// Nothing is recorded.
-pub const MODE_OFF: u32 = u32::MAX - 1;
+pub const OFF: u32 = MODE_OFF;
 
+/// The mode was changed since the start: what is done is for [`crate::switched`] to say.
+pub(crate) const SWITCHED: u32 = u32::MAX - 1;
 /// The region is not there yet.
 const UNDECIDED: u32 = u32::MAX;
 
-/// The mode, after recording was started if it can be.
+/// How events are treated: as one of the modes has it that there were from the start, as [`SWITCHED`] has it, or that it
+/// is not decided yet.
+static MODE: AtomicU32 = AtomicU32::new(UNDECIDED);
+/// The mode, if it is decided.
+static NOW: AtomicU32 = AtomicU32::new(OFF);
+/// Mean bytes between two samples, should there be any.
+static INTERVAL: AtomicU64 = AtomicU64::new(DEFAULT_INTERVAL_BYTES);
+
+/// How events are treated, after recording was started if it can be.
 #[inline(always)]
 pub(crate) fn mode(settings: Settings) -> u32 {
-    // ORDERING: relaxed, as above.
+    // ORDERING: relaxed, as above; a thread that is handed a block by another sees what that had seen.
     let mode = MODE.load(Ordering::Relaxed);
     if mode == UNDECIDED {
         start(settings);
@@ -82,11 +104,107 @@ pub(crate) fn mode(settings: Settings) -> u32 {
     mode
 }
 
-/// What to record, as the program chose. The environment has the last word: `MEMSCOPE_MODE` (`exact`, `sampled`, `off`) and
-/// `MEMSCOPE_INTERVAL`.
+/// The mode of this moment.
+pub fn now() -> u32 {
+    // ORDERING: acquire pairs with the release in `switch`; the interval is seen.
+    NOW.load(Ordering::Acquire)
+}
+
+fn header() -> Option<&'static Header> {
+    PROCESS.writer().map(|writer| writer.header())
+}
+
+/// Whether the region was made for mode sampled.
+pub(crate) fn is_region_sampled() -> bool {
+    // ORDERING: relaxed; constant since the start.
+    header().is_some_and(|header| header.mode.load(Ordering::Relaxed) == SAMPLED)
+}
+
+/// Whether every block that has no record was counted.
+pub(crate) fn was_always_counted() -> bool {
+    let counting = 1 << COUNTING;
+    // ORDERING: relaxed; bits are only added.
+    header().is_some_and(|header| {
+        let modes = header.modes.load(Ordering::Relaxed);
+        modes & counting != 0 && modes & !(counting | 1 << EXACT) == 0
+    })
+}
+
+/// Whether a thread's own counters hold all that it does. (They do as well where another copy of this crate records.)
+pub(crate) fn may_measure() -> bool {
+    // ORDERING: relaxed, as above.
+    MODE.load(Ordering::Relaxed) == UNDECIDED || now() == EXACT
+}
+
+/// From now on events look for records, also where there were none so far: a thread is set aside, and its blocks are
+/// marked there.
+pub(crate) fn look_at_records() {
+    // ORDERING: relaxed; the mode stays as it was.
+    let _ = MODE.compare_exchange(COUNTING, SWITCHED, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// Why the mode was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No allocator of this crate was ever called.
+    NotInstalled,
+    /// Another process records this one, and chooses.
+    Supervised,
+    /// There is no region and can be none.
+    NoRegion,
+}
+
+/// Changes the mode to one of [`EXACT`], [`SAMPLED`], [`COUNTING`] and [`OFF`]. One thread at a time may do this.
+///
+/// Other threads' events that are under way are still those of the mode before.
+pub fn switch(mode: u32) -> Result<(), Refused> {
+    if door::is_preloaded() {
+        return Err(Refused::Supervised);
+    }
+    // ORDERING: relaxed; numbers.
+    if MODE.load(Ordering::Relaxed) == UNDECIDED {
+        return Err(Refused::NotInstalled);
+    }
+    if mode == now() {
+        return Ok(());
+    }
+    let interval_bytes = INTERVAL.load(Ordering::Relaxed);
+    if PROCESS.state() == BLANK {
+        begin(Settings { mode, interval_bytes });
+        return if PROCESS.is_on() { Ok(()) } else { Err(Refused::NoRegion) };
+    }
+    let header = header().filter(|_| PROCESS.is_on()).ok_or(Refused::NoRegion)?;
+    // ORDERING: relaxed, as above.
+    if mode == SAMPLED && header.interval_bytes.load(Ordering::Relaxed) == 0 {
+        header.interval_bytes.fill(interval_bytes);
+        sampled::gap::set_interval(interval_bytes);
+        sampled::filter::FILTER.prepare();
+    }
+    note_era(mode);
+    // ORDERING: release; whoever sees the mode sees what it needs.
+    NOW.store(mode, Ordering::Release);
+    MODE.store(SWITCHED, Ordering::Release);
+    Ok(())
+}
+
+/// Notes in the region that a mode begins.
+fn note_era(mode: u32) {
+    tick();
+    if let Some(header) = header() {
+        // ORDERING: relaxed; one thread at a time, and the count comes last.
+        let eras = header.eras.load(Ordering::Relaxed);
+        let tick = u64::from(header.tick.load(Ordering::Relaxed));
+        header.era[eras as usize % KEPT_ERAS].fill(tick << 32 | u64::from(mode));
+        header.modes.fetch_or(1 << mode, Ordering::Relaxed);
+        header.eras.store(eras.saturating_add(1), Ordering::Release);
+    }
+}
+
+/// What to record, as the program chose. The environment has the last word: `MEMSCOPE_MODE` (`exact`, `sampled`,
+/// `counting`, `off`) and `MEMSCOPE_INTERVAL`.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// `MODE_EXACT` or `MODE_SAMPLED` of [`memscope_region::header`], or [`MODE_OFF`].
+    /// [`EXACT`], [`SAMPLED`], [`COUNTING`] or [`OFF`].
     pub mode: u32,
     /// Mean bytes between two samples, if sampled.
     pub interval_bytes: u64,
@@ -94,14 +212,15 @@ pub struct Settings {
 
 impl Settings {
     /// Every allocation.
-    pub const EXACT: Self = Self { mode: MODE_EXACT, interval_bytes: DEFAULT_INTERVAL_BYTES };
+    pub const EXACT: Self = Self { mode: EXACT, interval_bytes: DEFAULT_INTERVAL_BYTES };
 
     /// What the environment makes of them.
     fn with_environment(self) -> Self {
         let mode = match variable(MODE_VARIABLE).map(CStr::to_bytes) {
-            Some(b"exact") => MODE_EXACT,
-            Some(b"sampled") => MODE_SAMPLED,
-            Some(b"off") => MODE_OFF,
+            Some(b"exact") => EXACT,
+            Some(b"sampled") => SAMPLED,
+            Some(b"counting") => COUNTING,
+            Some(b"off") => OFF,
             _ => self.mode,
         };
         let digits = variable(INTERVAL_VARIABLE).and_then(|value| value.to_str().ok());
@@ -167,7 +286,8 @@ fn start_in(fd: i32, settings: Settings) -> Option<()> {
     let options = Start {
         fd,
         granule_shift: 5,
-        mode: settings.mode,
+        // Also where nothing is but counted: stacks may come later.
+        mode: if settings.mode == SAMPLED { SAMPLED } else { EXACT },
         interval_bytes: settings.interval_bytes,
         command: &command[..length],
         exe: &path[..path_length],

@@ -15,6 +15,7 @@
 
 use crate::arch;
 use crate::event::{self, Forgotten};
+use crate::own;
 use crate::process::PROCESS;
 use crate::thread::{Guard, SIDE, ThreadState};
 use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -102,6 +103,11 @@ pub(crate) fn thread() -> Option<&'static ThreadState> {
     }
     // SAFETY: the word is `SIDE` only while the second one leads to the thread's state, which lives for ever.
     unsafe { (arch::side_word() as *const ThreadState).as_ref() }
+}
+
+/// Whether the calling thread is set aside.
+pub(crate) fn is_aside() -> bool {
+    thread().is_some_and(|thread| thread.side.is_aside())
 }
 
 /// The state of a thread that is looked at first, if its event is to be recorded.
@@ -230,7 +236,7 @@ pub struct Measuring {
 pub fn measure(start: impl Fn()) -> Option<Measuring> {
     // ORDERING: relaxed; constant since the start.
     let mode = |guard: Guard| guard.header().mode.load(Ordering::Relaxed);
-    if Guard::take(&start).is_some_and(|guard| mode(guard) != MODE_EXACT) {
+    if Guard::take(&start).is_some_and(|guard| mode(guard) != MODE_EXACT) || !own::may_measure() {
         return None;
     }
     let thread = look(start)?;

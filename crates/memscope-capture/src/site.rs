@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::stack::Walker;
 use crate::trie::{self, Keyed, mix};
 use core::sync::atomic::Ordering;
-use memscope_region::row::{CounterCells, Fill, LABEL_SHIFT};
+use memscope_region::row::{CounterCells, Fill, LABEL_SHIFT, ODD};
 use memscope_region::{Kind, MissCause, Table};
 
 /// Counter rows that a thread takes at a time.
@@ -542,14 +542,30 @@ pub(crate) fn label_of(process: &Process, site: u32) -> u32 {
     row.map_or(0, |row| row.kind.load(Ordering::Relaxed) >> LABEL_SHIFT)
 }
 
+/// Whether a site's blocks are counted in another way than those of the region's mode.
+pub(crate) fn is_odd(process: &Process, site: u32) -> bool {
+    // ORDERING: relaxed, as above.
+    let row = process.writer().and_then(|writer| writer.site(site.wrapping_sub(1)));
+    row.is_some_and(|row| row.kind.load(Ordering::Relaxed) & ODD != 0)
+}
+
 /// The site that is like `id` in all but the label. `None` if there is no room.
 pub(crate) fn labelled(process: &Process, id: u32, label: u32) -> Option<u32> {
+    alike(process, id, |kind| kind & ((1 << LABEL_SHIFT) - 1) | label << LABEL_SHIFT)
+}
+
+/// The site that is like `id`, but odd. `None` if there is no room.
+pub(crate) fn odd(process: &Process, id: u32) -> Option<u32> {
+    alike(process, id, |kind| kind | ODD)
+}
+
+/// The site with the stack and the task of another.
+fn alike(process: &Process, id: u32, kind: impl Fn(u32) -> u32) -> Option<u32> {
     let row = process.writer()?.site(id.checked_sub(1)?)?;
     // ORDERING: relaxed, as above.
     let load = |cell: &core::sync::atomic::AtomicU32| cell.load(Ordering::Relaxed);
     let (node, task) = (load(&row.node), load(&row.task));
-    let kind = load(&row.kind) & ((1 << LABEL_SHIFT) - 1) | label << LABEL_SHIFT;
-    let key = SiteKey { process, node, task, kind };
+    let key = SiteKey { process, node, task, kind: kind(load(&row.kind)) };
     key.find_or_insert()
 }
 

@@ -191,8 +191,21 @@ pub struct Completeness {
     pub truncated_stacks: u64,
     /// Events on a stack that was not the thread's own (coroutines, alternate signal stacks).
     pub foreign_stacks: u64,
+    /// From when on what was recorded, if the program changed that: the beginning first. Empty if it did not. The latest are
+    /// kept.
+    pub eras: Vec<Era>,
     /// Bytes by which the peak's total may be off because threads publish their live bytes in steps; 0 with one thread.
     pub peak_uncertainty_bytes: u64,
+}
+
+/// A time in which a program recorded itself in one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Era {
+    /// Its beginning in milliseconds since the start.
+    pub from_ms: u64,
+    /// What was recorded; `None`: nothing.
+    pub mode: Option<Mode>,
 }
 
 /// Sums over the whole process.

@@ -7,7 +7,7 @@ use crate::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, REGION_BYTES, TABLES};
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"memscope");
 
 /// The version of the layout. Any change to it raises the number.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The bytes at the region's start that belong to the header.
 pub const HEADER_BYTES: u64 = EXTENT_BYTES;
@@ -18,6 +18,14 @@ pub const MODE_EXACT: u32 = 0;
 pub const MODE_SAMPLED: u32 = 1;
 /// Totals only.
 pub const MODE_COUNTING: u32 = 2;
+/// Nothing: no region's mode, but a process that records itself may go from one mode to another.
+///
+/// The region keeps the mode that it was made for, by which its numbers are read. What is sampled in a region that is not
+/// of mode sampled, or recorded exactly in one that is, has sites of its own, marked with [`crate::row::ODD`].
+pub const MODE_OFF: u32 = 3;
+
+/// How many changes of the mode a region remembers.
+pub const KEPT_ERAS: usize = 11;
 
 row! {
     /// The header as a reader decodes it; the directory of chunks follows at [`CHUNKS_OFFSET`].
@@ -92,8 +100,16 @@ row! {
         live_bytes: u64,
         /// Reserved, zero.
         reserved_live: [u64; 7],
-        /// Reserved, zero.
-        reserved_end: [u64; 16],
+        /// What was sampled in a region whose mode is not sampled (see [`MODE_OFF`]): allocations, their bytes, frees and
+        /// theirs, in the units of a sampled thread's row.
+        sample: [u64; 4],
+        /// How often a mode was chosen, if the process chooses: the beginning is the first time. 0: it does not.
+        eras: u32,
+        /// The modes that were ever chosen: bit n for mode n.
+        modes: u32,
+        /// The latest of them, each in the place of its number modulo [`KEPT_ERAS`]: tick in the upper half, mode in
+        /// the lower.
+        era: [u64; KEPT_ERAS],
     }
 }
 

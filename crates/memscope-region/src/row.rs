@@ -155,8 +155,8 @@ row! {
         task: u32,
         /// Tick at which the site was first met.
         birth: u32,
-        /// Marker: [`Kind`] in the low byte (never 0); bit 8: the stack is truncated; from bit [`LABEL_SHIFT`] on the
-        /// label of its blocks, or 0.
+        /// Marker: [`Kind`] in the low byte (never 0); bit 8: the stack is truncated; [`ODD`]; from bit
+        /// [`LABEL_SHIFT`] on the label of its blocks, or 0.
         kind: u32,
     }
 }
@@ -213,7 +213,7 @@ row! {
         /// Stacks walked in full through the slow path.
         slow_walks: u64,
         /// Sampled: the variances of allocations, their bytes, frees and theirs, as the bits of 64-bit floats. Counting: see
-        /// [`BY_MODE_FLUSHED`] and what follows it. Exact: zero.
+        /// [`BY_MODE_FLUSHED`] and what follows it. Exact: see [`BY_MODE_COUNTED`].
         by_mode: [u64; 4],
     }
 }
@@ -321,6 +321,10 @@ row! {
     }
 }
 
+/// Set in [`SiteRow::kind`] of a site of sampled blocks in a region that is not sampled, whose counters are those of a
+/// sampled region; and in a sampled region, of a site whose blocks stand for themselves.
+pub const ODD: u32 = 1 << 9;
+
 /// Where the label begins in [`SiteRow::kind`].
 pub const LABEL_SHIFT: u32 = 10;
 
@@ -345,6 +349,10 @@ pub const COUNTS_PER_BLOCK: u64 = 1 << 10;
 /// In mode sampled, an allocation has the chance of its size and so many bytes more: of what the block costs beside what is
 /// asked for, and so that no block is so small that it would be met by the rarest chance only, and count the more.
 pub const SAMPLED_BYTES_MORE: u64 = 64;
+
+/// Place in [`ThreadRow::by_mode`] in mode exact: allocations that were only counted, by a process that chooses its mode. Their
+/// bytes, frees and theirs follow. They are not in the thread's other counters.
+pub const BY_MODE_COUNTED: usize = 0;
 
 /// Place in [`ThreadRow::by_mode`] in mode counting: what the thread has added to the process's live bytes (as i64).
 pub const BY_MODE_FLUSHED: usize = 0;

@@ -68,19 +68,60 @@ impl<A> Memscope<A> {
     /// weight by which sums are estimated. An event that is not in the sample costs a few nanoseconds. Values are not named
     /// and code is not measured in this mode.
     ///
-    /// `MEMSCOPE_MODE` (`exact`, `sampled`, `off`) and `MEMSCOPE_INTERVAL` in the environment have the last word.
+    /// `MEMSCOPE_MODE` (`exact`, `sampled`, `counting`, `off`) and `MEMSCOPE_INTERVAL` in the environment have the last word
+    /// about how recording begins; [`switch_to`](crate::switch_to) changes it later.
     ///
     /// ```
     /// use memscope_rs::Memscope;
     /// static ALLOC: Memscope = Memscope::system().sampled(512 << 10);
     /// ```
     #[must_use]
+    pub const fn sampled(self, interval_bytes: u64) -> Self {
+        self.set(1, Some(interval_bytes))
+    }
+
+    /// Only counts: allocations, frees and bytes of each thread, what is alive, and the most that was. About a nanosecond
+    /// for each event; no stacks. The environment has the last word, as in [`Memscope::sampled`].
+    ///
+    /// ```
+    /// use memscope_rs::{Memscope, tracker};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().counting();
+    ///
+    /// let before = tracker!().heap().live_bytes;
+    /// let data = vec![0_u8; 5000];
+    /// assert!(tracker!().heap().live_bytes >= before + 5000);
+    /// # drop(data);
+    /// ```
+    #[must_use]
+    pub const fn counting(self) -> Self {
+        self.set(2, None)
+    }
+
+    /// Records nothing until [`switch_to`](crate::switch_to) begins it. A nanosecond for each event. The environment has the
+    /// last word, as in [`Memscope::sampled`].
+    ///
+    /// ```
+    /// use memscope_rs::Memscope;
+    /// static ALLOC: Memscope = Memscope::system().off();
+    /// ```
+    #[must_use]
+    pub const fn off(self) -> Self {
+        self.set(3, None)
+    }
+
+    /// Chooses a mode by its number in the region, and the mean bytes between two samples.
     #[allow(unused_mut, unused_variables)]
-    pub const fn sampled(mut self, interval_bytes: u64) -> Self {
+    const fn set(mut self, mode: u32, interval_bytes: Option<u64>) -> Self {
         #[cfg(not(feature = "off"))]
         {
-            use memscope_capture::own::{SAMPLED, Settings};
-            self.global.set(Settings { mode: SAMPLED, interval_bytes });
+            use memscope_capture::own::Settings;
+            let interval_bytes = match interval_bytes {
+                Some(interval_bytes) => interval_bytes,
+                None => self.global.settings().interval_bytes,
+            };
+            self.global.set(Settings { mode, interval_bytes });
         }
         self
     }

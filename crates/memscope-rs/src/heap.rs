@@ -3,9 +3,10 @@
 //! Invariant: reading costs a few system calls and changes nothing of what it reads.
 //! Deliberately absent: sites and stacks (see [`crate::Report`]).
 
+use crate::mode::RecordingMode;
 use crate::recording::{self, Aside};
 use crate::tracking::DetailedStats;
-use memscope_profile::model::{Completeness, MissCause, Totals};
+use memscope_profile::model::{Completeness, MissCause, Mode, Totals};
 use std::fmt;
 
 /// Sums over the whole process from the start of recording on, at one moment.
@@ -71,6 +72,8 @@ pub struct CaptureStats {
     pub unknown_frees: u64,
     /// Events whose stack could not be walked to its end.
     pub truncated_stacks: u64,
+    /// If the mode was changed: the milliseconds since the start at which each began, and which. The latest eleven.
+    pub eras: Vec<(u64, RecordingMode)>,
 }
 
 impl CaptureStats {
@@ -91,7 +94,17 @@ impl CaptureStats {
             misses_by_cause: by_cause.collect(),
             unknown_frees: completeness.unknown_frees,
             truncated_stacks: completeness.truncated_stacks,
+            eras: completeness.eras.iter().map(|era| (era.from_ms, mode(era.mode))).collect(),
         }
+    }
+}
+
+fn mode(mode: Option<Mode>) -> RecordingMode {
+    match mode {
+        Some(Mode::Exact) => RecordingMode::Exact,
+        Some(Mode::Sampled) => RecordingMode::Sampled,
+        Some(Mode::Counting) => RecordingMode::Counting,
+        None => RecordingMode::Off,
     }
 }
 
@@ -113,6 +126,9 @@ impl fmt::Display for CaptureStats {
         self.detailed.fmt(f)?;
         for (cause, count) in &self.misses_by_cause {
             write!(f, "; {count} missed: {cause}")?;
+        }
+        for (from_ms, mode) in &self.eras {
+            write!(f, "; {mode} from {:.3} s on", *from_ms as f64 / 1e3)?;
         }
         Ok(())
     }

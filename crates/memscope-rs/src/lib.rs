@@ -33,6 +33,7 @@
 //! | see memory per task, over threads | [`task_scope`], [`FutureExt::in_task`] |
 //! | bound allocations in a test | [`assert_allocations!`], [`assert_no_leaks!`], [`measure()`] |
 //! | keep the recording at the end | [`start`]; `memscope report` shows it |
+//! | record less, or nothing, for a while | [`Memscope::sampled`], [`Memscope::counting`], [`switch_to`] |
 //! | know how complete the numbers are | [`Tracker::tracking_stats`]; [`tracking`] for counters of your own |
 //!
 //! An event costs tens of nanoseconds, and a live block 8 bytes of record for every 32 of address space. Reading is done
@@ -56,6 +57,7 @@ mod html;
 mod leak;
 mod mark;
 mod measure;
+mod mode;
 mod recording;
 mod report;
 mod session;
@@ -74,6 +76,7 @@ pub use mark::{MarkDifference, SiteDifference};
 pub use measure::{Budget, Measurement, measure, measure_value};
 pub use memscope_derive::Trackable;
 pub use memscope_profile;
+pub use mode::{RecordingMode, recording_mode, switch_to};
 pub use report::{Place, Report, SiteReport, TaskReport, Variable};
 pub use session::{Session, start};
 #[cfg(feature = "tracing")]

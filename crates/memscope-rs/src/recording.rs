@@ -72,9 +72,12 @@ fn supervised() -> Option<File> {
 mod capture {
     //! What is asked of whoever records this process: this program's own capture, or a preloaded library's.
 
+    use crate::mode::RecordingMode;
     use memscope_capture::door::door;
-    use memscope_capture::name::{LabelCounts, Naming};
+    use memscope_capture::name::{LabelCounts, Naming, Sought};
+    use memscope_capture::own::{self, Refused};
     use memscope_capture::side::ThreadCounts;
+    use std::ops::RangeInclusive;
 
     /// A measuring under way.
     #[derive(Debug)]
@@ -117,8 +120,13 @@ mod capture {
         }
     }
 
-    pub(crate) fn start_of(address: usize, back_bytes: usize) -> Option<usize> {
-        door().start_of(address, back_bytes)
+    pub(crate) fn start_of(
+        address: usize,
+        back_bytes: usize,
+        bytes: RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let (least_bytes, most_bytes) = (*bytes.start() as u64, *bytes.end() as u64);
+        door().start_of(&Sought { address, back_bytes, least_bytes, most_bytes })
     }
 
     pub(crate) fn note_handles(label: u32, strong: u32, weak: u32) {
@@ -152,6 +160,38 @@ mod capture {
         door().task_live_bytes(task)
     }
 
+    /// Changes what is recorded. An error is why not, and what to do.
+    pub(crate) fn switch_mode(mode: RecordingMode) -> Result<(), (&'static str, &'static str)> {
+        let number = match mode {
+            RecordingMode::Exact => own::EXACT,
+            RecordingMode::Sampled => own::SAMPLED,
+            RecordingMode::Counting => own::COUNTING,
+            RecordingMode::Off => own::OFF,
+        };
+        own::switch(number).map_err(|refused| match refused {
+            Refused::NotInstalled => (
+                "memscope's allocator is not installed",
+                "#[global_allocator] static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();",
+            ),
+            Refused::Supervised => {
+                ("memscope run records this process", "The command's options choose the mode.")
+            }
+            Refused::NoRegion => (
+                "there is no memory for a recording",
+                "A child of fork is not recorded, and a limit of the file size (ulimit -f) leaves no room.",
+            ),
+        })
+    }
+
+    pub(crate) fn mode() -> RecordingMode {
+        match own::now() {
+            own::EXACT => RecordingMode::Exact,
+            own::SAMPLED => RecordingMode::Sampled,
+            own::COUNTING => RecordingMode::Counting,
+            _ => RecordingMode::Off,
+        }
+    }
+
     pub(crate) fn measure() -> Option<Measuring> {
         door().measure().map(Measuring)
     }
@@ -160,6 +200,9 @@ mod capture {
 #[cfg(feature = "off")]
 mod capture {
     //! Nothing is recorded.
+
+    use crate::mode::RecordingMode;
+    use std::ops::RangeInclusive;
 
     /// The sums of a label: none.
     #[derive(Clone, Copy, Debug, Default)]
@@ -212,7 +255,7 @@ mod capture {
         None
     }
 
-    pub(crate) fn start_of(_: usize, _: usize) -> Option<usize> {
+    pub(crate) fn start_of(_: usize, _: usize, _: RangeInclusive<usize>) -> Option<usize> {
         None
     }
 
@@ -238,6 +281,14 @@ mod capture {
 
     pub(crate) fn task_live_bytes(_: u32) -> i64 {
         0
+    }
+
+    pub(crate) fn switch_mode(_: RecordingMode) -> Result<(), (&'static str, &'static str)> {
+        Err(("feature off of memscope-rs is on", "It compiles recording to nothing."))
+    }
+
+    pub(crate) fn mode() -> RecordingMode {
+        RecordingMode::Off
     }
 
     pub(crate) fn measure() -> Option<Measuring> {

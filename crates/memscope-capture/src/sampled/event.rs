@@ -1,5 +1,9 @@
 //! A sampled block enters and leaves: its weight in the rows, its record, the filter.
 //!
+//! A process that chooses its mode may go on in a region of another mode. Then a block's site says how it counts
+//! ([`ODD`](memscope_region::row::ODD)): one in a sample as it does here, one outside a sample for itself. An odd block's
+//! record bears the mark, so that whoever frees it looks at the site.
+//!
 //! The order is that of every event (see [`crate::event`]); the filter is entered before the block is the program's, and
 //! left after its record was cleared. The process's live bytes and its peak are estimates, changed at once by whoever
 //! has a sample: nothing is held back.
@@ -10,10 +14,12 @@ use super::weight::Weight;
 use crate::arch::{self, Entry};
 use crate::event::{add, before_fall, keep_peak, store_size, take_size, walked};
 use crate::process::{PROCESS, birth};
+use crate::site;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
-use memscope_region::record::Record;
-use memscope_region::row::{CounterCells, Fill, VARIANCE};
+use memscope_region::header::MODE_SAMPLED;
+use memscope_region::record::{MARK, Record};
+use memscope_region::row::{CounterCells, Fill, ThreadCells, VARIANCE};
 use memscope_region::{Header, Kind, MissCause, Table};
 
 /// Adds to a cell that holds the bits of a float and that only this thread writes.
@@ -43,12 +49,59 @@ fn variances(guard: &mut Guard, site: u32) -> Option<&'static CounterCells> {
     row.map_err(|cause| guard.miss(cause)).ok()
 }
 
+/// For how much a block of a site stands.
+fn weight(header: &Header, is_odd: bool, size: u64) -> Weight {
+    if is_odd && is_sampled(header) {
+        Weight::whole(size)
+    } else {
+        Weight::new(size, interval_bytes())
+    }
+}
+
+/// Whether the region is of mode sampled.
+fn is_sampled(header: &Header) -> bool {
+    // ORDERING: relaxed; constant since the start.
+    header.mode.load(Ordering::Relaxed) == MODE_SAMPLED
+}
+
+/// Adds a block, or with a `sign` of -1 takes it away again, to what its thread allocated or freed. In a region of
+/// another mode that is counted for all threads together.
+fn add_to_sums(header: &Header, row: &ThreadCells, is_free: bool, weight: &Weight, sign: i64) {
+    let (count, bytes) =
+        (weight.count.wrapping_mul(sign as u64), weight.bytes.wrapping_mul(sign as u64));
+    if !is_sampled(header) {
+        let at = if is_free { 2 } else { 0 };
+        // ORDERING: relaxed; sums.
+        header.sample[at].fetch_add(count, Ordering::Relaxed);
+        header.sample[at + 1].fetch_add(bytes, Ordering::Relaxed);
+        return;
+    }
+    let [allocations, allocated_bytes, frees, freed_bytes] = &row.by_mode;
+    let (counts, variances) = if is_free {
+        ([&row.frees, &row.freed_bytes], [frees, freed_bytes])
+    } else {
+        ([&row.allocations, &row.allocated_bytes], [allocations, allocated_bytes])
+    };
+    add(counts[0], count);
+    add(counts[1], bytes);
+    add_float(variances[0], weight.count_variance * sign as f64);
+    add_float(variances[1], weight.bytes_variance * sign as f64);
+}
+
 /// Records that `block` of `size` bytes, which is in the sample, was allocated by the call that entered at `entry`.
+/// `is_odd`: the region is of another mode, or the block counts for itself alone.
 ///
 /// # Safety
 /// The calling thread is in the hook that was entered there, and owns the block.
 #[inline(never)]
-pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usize, size: usize) {
+pub unsafe fn allocated(
+    guard: &mut Guard,
+    entry: Entry,
+    kind: Kind,
+    block: usize,
+    size: usize,
+    is_odd: bool,
+) {
     let (row, header) = (guard.row(), guard.header());
     add(&row.attempts, 1);
     let Some(place) = guard.record(block).or_else(|| PROCESS.make_record(block)) else {
@@ -57,6 +110,12 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
     };
     // SAFETY: the caller's promise.
     let Some(counter) = (unsafe { walked(guard, entry, kind) }) else { return };
+    let counter = if is_odd {
+        let Some(counter) = odd_row(guard, counter) else { return };
+        counter
+    } else {
+        counter
+    };
     // ORDERING: relaxed; this thread stored the site.
     let site = counter.site.load(Ordering::Relaxed);
     let Some(errors) = variances(guard, site) else { return };
@@ -66,28 +125,37 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         guard.miss(MissCause::Records);
         return;
     }
-    let weight = Weight::new(size as u64, interval_bytes());
+    let weight = weight(header, is_odd, size as u64);
     keep_peak(header, counter);
     keep_peak_variance(header, errors);
     add(&counter.allocations, weight.count);
     add(&counter.allocated_bytes, weight.bytes);
     add_float(&errors.allocations, weight.count_variance);
     add_float(&errors.allocated_bytes, weight.bytes_variance);
-    place.fill(record.0);
+    place.fill(record.0 | if is_odd { MARK } else { 0 });
     FILTER.enter(block);
     // ORDERING: relaxed; a sum.
     header.live_bytes.fetch_add(weight.bytes, Ordering::Relaxed);
     guard.state().last_block = block;
     arch::set_sample_mark(arch::countdown());
-    let [allocations, allocated_bytes, ..] = &row.by_mode;
-    add(&row.allocations, weight.count);
-    add(&row.allocated_bytes, weight.bytes);
-    add_float(allocations, weight.count_variance);
-    add_float(allocated_bytes, weight.bytes_variance);
-    if kind == Kind::Realloc {
+    add_to_sums(header, row, false, &weight, 1);
+    if kind == Kind::Realloc && is_sampled(header) {
         add(&row.reallocs, weight.count);
     }
     add(&row.successes, 1);
+}
+
+/// The row of the odd site that is like another. `None` is counted as a miss.
+#[cold]
+fn odd_row(guard: &mut Guard, like: &CounterCells) -> Option<&'static CounterCells> {
+    // ORDERING: relaxed; this thread stored the site.
+    let Some(site) = site::odd(&PROCESS, like.site.load(Ordering::Relaxed)) else {
+        guard.miss(MissCause::Sites);
+        return None;
+    };
+    let state = guard.state();
+    let row = state.sites.make_site(&mut state.arena, &PROCESS, site);
+    row.map_err(|cause| guard.miss(cause)).ok()
 }
 
 /// Counts the free of the block that was here before, which was missed.
@@ -144,7 +212,8 @@ fn freed_at(
     place.store(0, Ordering::Relaxed);
     FILTER.leave(block);
     let size = if record.size_is_elsewhere() { take_size(block) } else { record.size_field() };
-    let weight = Weight::new(size, interval_bytes());
+    let is_odd = record.is_marked() && site::is_odd(&PROCESS, record.site());
+    let weight = weight(header, is_odd, size);
     before_fall(header, row);
     keep_peak(header, counter);
     keep_peak_variance(header, errors);
@@ -156,7 +225,7 @@ fn freed_at(
     let was_last = guard.state().last_block == block && arch::countdown() == arch::sample_mark();
     if was_last {
         guard.state().last_block = 0;
-        if !moving {
+        if !moving && is_sampled(header) {
             add(&counter.temporary, weight.count);
             add_float(&errors.temporary, weight.count_variance);
             add(&row.temporary, weight.count);
@@ -164,11 +233,7 @@ fn freed_at(
     }
     // ORDERING: relaxed; a sum.
     header.live_bytes.fetch_sub(weight.bytes, Ordering::Relaxed);
-    let [.., frees, freed_bytes] = &row.by_mode;
-    add(&row.frees, weight.count);
-    add(&row.freed_bytes, weight.bytes);
-    add_float(frees, weight.count_variance);
-    add_float(freed_bytes, weight.bytes_variance);
+    add_to_sums(header, row, true, &weight, 1);
     Some(Left { record, size, was_last })
 }
 
@@ -188,18 +253,14 @@ pub fn take_back(guard: &mut Guard, block: usize, left: Left) {
     FILTER.enter(block);
     // ORDERING: relaxed; the block is still the caller's.
     place.store(left.record.0, Ordering::Relaxed);
-    let weight = Weight::new(left.size, interval_bytes());
+    let weight = weight(header, site::is_odd(&PROCESS, site), left.size);
     keep_peak(header, counter);
     keep_peak_variance(header, errors);
     add(&counter.frees, weight.count.wrapping_neg());
     add(&counter.freed_bytes, weight.bytes.wrapping_neg());
     add_float(&errors.frees, -weight.count_variance);
     add_float(&errors.freed_bytes, -weight.bytes_variance);
-    let [.., frees, freed_bytes] = &row.by_mode;
-    add(&row.frees, weight.count.wrapping_neg());
-    add(&row.freed_bytes, weight.bytes.wrapping_neg());
-    add_float(frees, -weight.count_variance);
-    add_float(freed_bytes, -weight.bytes_variance);
+    add_to_sums(header, row, true, &weight, -1);
     add(&row.attempts, 1u64.wrapping_neg());
     add(&row.successes, 1u64.wrapping_neg());
     // ORDERING: relaxed; a sum.

@@ -35,7 +35,7 @@ pub unsafe fn record<H: Host>(entry: Entry, kind: Kind, block: RawBlock, size: u
         return;
     }
     // SAFETY: the caller's promise.
-    unsafe { event::allocated(&mut guard, entry, kind, block as usize, size) };
+    unsafe { event::allocated(&mut guard, entry, kind, block as usize, size, false) };
 }
 
 /// Records that a block is about to be freed, if it is in the sample.

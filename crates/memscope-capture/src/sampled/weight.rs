@@ -23,6 +23,11 @@ pub struct Weight {
 }
 
 impl Weight {
+    /// A block that stands for itself.
+    pub fn whole(size: u64) -> Self {
+        Self { count: COUNTS_PER_BLOCK, bytes: size, count_variance: 0.0, bytes_variance: 0.0 }
+    }
+
     /// The weight of a block of `size` bytes in a sample with this interval.
     pub fn new(size: u64, interval: f64) -> Self {
         let size = size as f64;

@@ -7,9 +7,12 @@ use super::stacks::{Build, Damage, Rows};
 use super::{Reading, Region};
 use crate::error::Result;
 use crate::estimate::Deviations;
-use crate::model::{Completeness, End, Inherited, Mode, Profile, Run, Thread, Totals, Warning};
+use crate::model::{
+    Completeness, End, Era, Inherited, Mode, Profile, Run, Thread, Totals, Warning,
+};
+use memscope_region::header::KEPT_ERAS;
 use memscope_region::record::Birth;
-use memscope_region::row::{BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK};
+use memscope_region::row::{BY_MODE_COUNTED, BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK};
 use memscope_region::{HeaderRow, MissCause, Table, ThreadRow, header};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
@@ -20,6 +23,9 @@ const FLUSH_BYTES: u64 = 64 << 10;
 const OPEN: u32 = 1;
 /// How often the counters are read anew because the peak moved meanwhile.
 const ATTEMPTS: usize = 4;
+
+/// In [`HeaderRow::modes`].
+const COUNTING_BIT: u32 = 1 << header::MODE_COUNTING;
 
 /// Reads the whole region.
 pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
@@ -55,7 +61,9 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
         let deviations = &mut profile.totals.deviations;
         profile.sites.iter().for_each(|site| deviations.add(&site.counts.deviations));
     }
-    if threads.open() > 1 && header.mode != header::MODE_COUNTING {
+    // What was only counted is at no site.
+    let has_sites = header.mode != header::MODE_COUNTING && header.modes & COUNTING_BIT == 0;
+    if threads.open() > 1 && has_sites {
         // Threads hold back what they add to the process's sum, so its maximum lags behind; the rows of the sites were
         // set aside at the very moment, and what they add up to was alive then.
         let peak_bytes = profile.sites.iter().map(|site| site.counts.peak_bytes);
@@ -65,7 +73,6 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
         profile.totals.peak_ms = profile.run.duration_ns / 1_000_000;
     }
     profile.warnings = warnings(&layout, &damage);
-    let has_sites = header.mode != header::MODE_COUNTING;
     if end != End::Running && has_sites && live_by_site != threads.live_bytes(header) {
         profile.warnings.push(Warning {
             message: format!(
@@ -115,6 +122,7 @@ fn run(header: &HeaderRow, end: End, command: &[u8], exe: &[u8]) -> Run {
         mode: match header.mode {
             header::MODE_SAMPLED => Mode::Sampled,
             header::MODE_COUNTING => Mode::Counting,
+            _ if has_only_counted(header) => Mode::Counting,
             _ => Mode::Exact,
         },
         interval_bytes: header.interval_bytes,
@@ -123,6 +131,30 @@ fn run(header: &HeaderRow, end: End, command: &[u8], exe: &[u8]) -> Run {
         replaced: header.replacements != 0,
         inherited: None,
     }
+}
+
+/// Whether a process that chooses its mode has never done more than count.
+fn has_only_counted(header: &HeaderRow) -> bool {
+    header.modes & COUNTING_BIT != 0 && header.modes & !(COUNTING_BIT | 1 << header::MODE_OFF) == 0
+}
+
+/// What the process chose to record, if it changed its mind.
+fn eras(header: &HeaderRow) -> Vec<Era> {
+    if header.eras < 2 {
+        return Vec::new();
+    }
+    let first = header.eras.saturating_sub(KEPT_ERAS as u32);
+    let era = |number: u32| {
+        let word = header.era.get(number as usize % KEPT_ERAS).copied().unwrap_or_default();
+        let mode = match word as u32 {
+            header::MODE_EXACT => Some(Mode::Exact),
+            header::MODE_SAMPLED => Some(Mode::Sampled),
+            header::MODE_COUNTING => Some(Mode::Counting),
+            _ => None,
+        };
+        Era { from_ms: ms((word >> 32) as u32), mode }
+    };
+    (first..header.eras).map(era).collect()
 }
 
 /// In a child of fork the blocks that it has no record of are those that it inherited.
@@ -190,18 +222,31 @@ impl Threads {
     pub(super) fn totals(&self, header: &HeaderRow) -> Totals {
         let live_bytes = self.live_bytes(header).max(0) as u64;
         let blocks = |count| if header.mode == header::MODE_SAMPLED { whole(count) } else { count };
-        let [allocations, frees] = [self.sum(|row| row.allocations), self.sum(|row| row.frees)];
+        let [counted, counted_bytes, counted_frees, counted_freed_bytes] =
+            std::array::from_fn(|at| self.sum(|row| counted(row, header.mode, at)));
+        let [sampled, sampled_bytes, sampled_frees, sampled_freed_bytes] = header.sample;
+        let allocations = self.sum(|row| row.allocations).wrapping_add(counted);
+        let frees = self.sum(|row| row.frees).wrapping_add(counted_frees);
         let live_blocks = blocks((allocations.wrapping_sub(frees) as i64).max(0) as u64);
-        let allocations = blocks(allocations);
+        let live_in_sample = whole((sampled.wrapping_sub(sampled_frees) as i64).max(0) as u64);
+        let allocations = blocks(allocations).saturating_add(whole(sampled));
+        let live_blocks = live_blocks.saturating_add(live_in_sample);
+        let frees = frees.wrapping_add(whole(sampled).saturating_sub(live_in_sample));
         Totals {
             allocations,
-            allocated_bytes: self.sum(|row| row.allocated_bytes),
+            allocated_bytes: self
+                .sum(|row| row.allocated_bytes)
+                .wrapping_add(counted_bytes)
+                .wrapping_add(sampled_bytes),
             // As at a site: the difference is rounded, not its parts.
             frees: match header.mode {
                 header::MODE_SAMPLED => allocations.saturating_sub(live_blocks),
                 _ => frees,
             },
-            freed_bytes: self.sum(|row| row.freed_bytes),
+            freed_bytes: self
+                .sum(|row| row.freed_bytes)
+                .wrapping_add(counted_freed_bytes)
+                .wrapping_add(sampled_freed_bytes),
             reallocs: blocks(self.sum(|row| row.reallocs)),
             temporary: blocks(self.sum(|row| row.temporary)),
             failed: self.sum(|row| row.failed),
@@ -227,12 +272,15 @@ impl Threads {
         let threads = self.open();
         let is_counting = header.mode == header::MODE_COUNTING;
         // Counting counts nothing twice: its allocations and frees are its events.
-        let counted = |row: &ThreadRow| {
-            let counted = row.allocations.wrapping_add(row.frees).wrapping_add(row.failed);
-            if is_counting { counted } else { 0 }
+        let events = |row: &ThreadRow| {
+            if is_counting {
+                row.allocations.wrapping_add(row.frees).wrapping_add(row.failed)
+            } else {
+                counted_events(row, header.mode)
+            }
         };
-        let successes = self.sum(|row| row.successes).wrapping_add(self.sum(counted));
-        let attempts = self.sum(attempts).wrapping_add(self.sum(counted));
+        let successes = self.sum(|row| row.successes).wrapping_add(self.sum(events));
+        let attempts = self.sum(attempts).wrapping_add(self.sum(events));
         Completeness {
             attempts: attempts.wrapping_add(header.unthreaded_attempts),
             successes,
@@ -242,6 +290,7 @@ impl Threads {
             unknown_frees: self.sum(|row| row.unknown_frees),
             truncated_stacks: self.sum(|row| row.truncated_stacks),
             foreign_stacks: self.sum(|row| row.foreign_stacks),
+            eras: eras(header),
             // A sample enters at once.
             peak_uncertainty_bytes: match header.mode {
                 header::MODE_SAMPLED => 0,
@@ -256,6 +305,19 @@ impl Threads {
 /// counter of attempts may have been half-way through its own update.
 fn attempts(row: &ThreadRow) -> u64 {
     row.attempts.wrapping_add(row.misses[MissCause::Reentered as usize])
+}
+
+/// What a thread only counted although the region is of mode exact: see [`BY_MODE_COUNTED`].
+fn counted(row: &ThreadRow, mode: u32, at: usize) -> u64 {
+    match mode {
+        header::MODE_EXACT => row.by_mode.get(BY_MODE_COUNTED + at).copied().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// How many events these were.
+fn counted_events(row: &ThreadRow, mode: u32) -> u64 {
+    counted(row, mode, 0).wrapping_add(counted(row, mode, 2))
 }
 
 /// What a thread in mode counting has added to the process's live bytes, and the most that this was.
@@ -311,7 +373,18 @@ fn thread(row: &ThreadRow, mode: u32) -> Thread {
                 ..thread
             }
         }
-        _ => thread,
+        _ => {
+            let events = counted_events(row, mode);
+            Thread {
+                attempts: thread.attempts.wrapping_add(events),
+                successes: thread.successes.wrapping_add(events),
+                allocations: thread.allocations.wrapping_add(counted(row, mode, 0)),
+                allocated_bytes: thread.allocated_bytes.wrapping_add(counted(row, mode, 1)),
+                frees: thread.frees.wrapping_add(counted(row, mode, 2)),
+                freed_bytes: thread.freed_bytes.wrapping_add(counted(row, mode, 3)),
+                ..thread
+            }
+        }
     }
 }
 

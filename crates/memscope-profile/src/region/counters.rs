@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::estimate::Deviations;
 use crate::model::Counts;
 use memscope_region::header::MODE_SAMPLED;
-use memscope_region::row::{COUNTS_PER_BLOCK, VARIANCE};
-use memscope_region::{CounterRow, Table};
+use memscope_region::row::{COUNTS_PER_BLOCK, ODD, VARIANCE};
+use memscope_region::{CounterRow, SiteRow, Table};
 use std::collections::HashMap;
 
 /// The sums of one site.
@@ -146,7 +146,7 @@ impl Sum {
         Counts { peak_blocks: blocks.max(0) as u64, peak_bytes: bytes.max(0) as u64, ..self.counts }
     }
 
-    /// The counts of a sampled run as the profile has them.
+    /// The counts of a site of a sampled run as the profile has them.
     pub(super) fn estimates(&self, peak: Peak) -> Counts {
         let Counts { allocations, frees, temporary, peak_blocks, .. } = self.counts(peak);
         // The difference is rounded, not its parts: what was all freed must not leave a block.
@@ -242,13 +242,25 @@ impl SiteTotals {
             total.live_blocks = total.live_blocks.wrapping_add(blocks);
             total.live_bytes = total.live_bytes.wrapping_add(bytes);
         })?;
-        if layout.header.mode == MODE_SAMPLED {
-            for total in totals {
-                total.allocations = whole(total.allocations);
-                let blocks = total.live_blocks as i64;
-                total.live_blocks = (blocks as f64 / COUNTS_PER_BLOCK as f64).round() as i64 as u64;
+        let is_sampled = layout.header.mode == MODE_SAMPLED;
+        let in_blocks = |total: &mut SiteTotal| {
+            total.allocations = whole(total.allocations);
+            let blocks = total.live_blocks as i64;
+            total.live_blocks = (blocks as f64 / COUNTS_PER_BLOCK as f64).round() as i64 as u64;
+        };
+        if layout.header.eras < 2 {
+            if is_sampled {
+                totals.iter_mut().for_each(in_blocks);
             }
+            return Ok(());
         }
-        Ok(())
+        each_row(region, layout, Table::Sites, &mut self.buffer, |row, bytes| {
+            let is_odd = SiteRow::decode(bytes).is_some_and(|site| site.kind & ODD != 0);
+            if let Some(total) = totals.get_mut(row as usize + 1)
+                && (is_sampled || is_odd)
+            {
+                in_blocks(total);
+            }
+        })
     }
 }

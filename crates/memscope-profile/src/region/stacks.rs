@@ -14,7 +14,7 @@ use super::rows::{Buffer, each_row};
 use crate::error::Result;
 use crate::model::{Address, Kind, Mode, Module, Profile, Site, StackNode};
 use memscope_region::record::Birth;
-use memscope_region::row::LABEL_SHIFT;
+use memscope_region::row::{LABEL_SHIFT, ODD};
 use memscope_region::{AddressRow, ModuleRow, NodeRow, SiteRow, Table};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -249,7 +249,8 @@ impl Build<'_> {
         let is_sampled = self.profile.run.mode == Mode::Sampled;
         let mut places = SitePlaces::default();
         let mut known = HashMap::new();
-        let mut put = |profile: &mut Profile, id: u32, site: Site, sum: &Sum| {
+        // In a sampled region all are in its units, in another what was sampled is.
+        let mut put = |profile: &mut Profile, id: u32, site: Site, sum: &Sum, is_odd: bool| {
             let key = (site.stack, site.kind, site.truncated, site.task, site.label);
             let place = *known.entry(key).or_insert(profile.sites.len());
             if place == profile.sites.len() {
@@ -257,7 +258,11 @@ impl Build<'_> {
             }
             let there = &mut profile.sites[place];
             there.first_ms = there.first_ms.min(site.first_ms);
-            there.counts.add(&if is_sampled { sum.estimates(peak) } else { sum.counts(peak) });
+            there.counts.add(&if is_sampled || is_odd {
+                sum.estimates(peak)
+            } else {
+                sum.counts(peak)
+            });
             places.0.insert(id, place as u32);
         };
         for (row, site) in &rows.sites {
@@ -269,6 +274,7 @@ impl Build<'_> {
                     0
                 }),
             };
+            let is_odd = site.kind & ODD != 0;
             let kind = Kind::from_u8(site.kind as u8).unwrap_or_else(|| {
                 self.damage.kinds += 1;
                 Kind::Malloc
@@ -282,7 +288,7 @@ impl Build<'_> {
                 first_ms: Birth(site.birth as u16).ms(),
                 ..Site::default()
             };
-            put(self.profile, row + 1, site, &sum);
+            put(self.profile, row + 1, site, &sum, is_odd);
         }
         // What was counted at sites that are not there is kept, without a stack: the totals must hold.
         let mut lost: Vec<_> = sums.into_iter().collect();
@@ -290,7 +296,7 @@ impl Build<'_> {
         self.damage.references += lost.len();
         for (id, sum) in lost {
             let site = Site { kind: Kind::Malloc as u8, truncated: true, ..Site::default() };
-            put(self.profile, id, site, &sum);
+            put(self.profile, id, site, &sum, false);
         }
         places
     }

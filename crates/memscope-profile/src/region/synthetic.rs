@@ -53,7 +53,7 @@ encode! {
         exe_row exe_bytes generation start_realtime_ns start_monotonic_ns region_bytes next_extent
         children unthreaded_attempts unthreaded_misses rows replacements forked_from waiting
         inherited_blocks inherited_bytes inherited_doubt reserved tick peak_epoch
-        peak_bytes peak_tick reserved_peak live_bytes reserved_live reserved_end }
+        peak_bytes peak_tick reserved_peak live_bytes reserved_live sample eras modes era }
     ModuleRow { start end bias path_row path_bytes build_id_bytes unloaded build_id birth reserved }
     AddressRow { address module flags }
     NodeRow { word }

@@ -3,7 +3,7 @@
 use super::page::{Breaks, Ink, Page, Span, elide_middle, span};
 use super::units::{bytes, count, counted, duration, share};
 use memscope_profile::estimate::unseen_bytes;
-use memscope_profile::model::{Completeness, End, Inherited, MissCause, Mode, Profile, Run};
+use memscope_profile::model::{Completeness, End, Era, Inherited, MissCause, Mode, Profile, Run};
 use std::io;
 
 /// A command longer than this many lines is cut in its middle.
@@ -202,6 +202,10 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
     if run.unfollowed_children > 0 {
         facts.push(format!("{}, not followed.", children(run.unfollowed_children)));
     }
+    facts.extend(completeness.eras.iter().zip(1..).map(|(era, next)| {
+        let end = completeness.eras.get(next).map(|next| next.from_ms);
+        of_era(era, end)
+    }));
     match run.mode {
         Mode::Exact => {}
         Mode::Sampled => {
@@ -216,6 +220,10 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
         }
         Mode::Counting => {
             facts.push("Only totals were counted, no stacks.".to_owned());
+            // A program that counts itself knows what it frees.
+            if profile.totals.freed_bytes > 0 {
+                return facts;
+            }
             facts.push(
                 "Allocated bytes are those asked for; the peak and live bytes are those that the \
                  allocator made of them."
@@ -224,6 +232,21 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
         }
     }
     facts
+}
+
+/// What was recorded for some time.
+fn of_era(era: &Era, end_ms: Option<u64>) -> String {
+    let what = match era.mode {
+        Some(Mode::Exact) => "everything was recorded",
+        Some(Mode::Sampled) => "a sample was recorded, and the figures of its sites are estimates",
+        Some(Mode::Counting) => "allocations were only counted, and are at no site",
+        None => "nothing was recorded but frees of blocks that were",
+    };
+    let from = duration(era.from_ms * 1_000_000);
+    match end_ms {
+        Some(end) => format!("From {from} to {} {what}.", duration(end * 1_000_000)),
+        None => format!("From {from} on {what}."),
+    }
 }
 
 /// So many child processes.

@@ -1,0 +1,89 @@
+//! Counting for an allocator that is called from Rust: blocks and bytes of each thread, all in bytes that were asked for,
+//! because whoever frees says how many they were. No stacks, no records of blocks.
+//!
+//! The region is of mode exact, so that the process may go on to record stacks; what is only counted has counters of its own
+//! there (see [`BY_MODE_COUNTED`]), so a task's bytes stay those that were recorded with their sites. The live bytes of the
+//! process and their peak are those of everything. In a region of mode sampled a block that is counted stands for itself.
+//!
+//! Invariants: as in [`crate::counting`], whose row of the thread this uses: each counter is changed by one instruction
+//! on memory, and the guard is taken only to find the row.
+
+use crate::arch;
+use crate::counting::{find_row, known_row};
+use crate::event::{add, before_fall, flush_if_due};
+use crate::process::PROCESS;
+use core::sync::atomic::Ordering;
+use memscope_region::Header;
+use memscope_region::header::MODE_SAMPLED;
+use memscope_region::row::{BY_MODE_COUNTED, COUNTS_PER_BLOCK, ThreadCells};
+
+/// Counts an allocation of `size` bytes.
+#[inline(always)]
+pub(crate) fn allocated(start: impl Fn(), size: usize) {
+    let Some((row, header)) = place(start) else { return };
+    add(&row.by_mode[BY_MODE_COUNTED], 1);
+    add(&row.by_mode[BY_MODE_COUNTED + 1], size as u64);
+    add(&row.unflushed_bytes, size as u64);
+    flush_if_due(header, row);
+}
+
+/// Counts that a block of `size` bytes is about to be freed.
+#[inline(always)]
+pub(crate) fn freed(start: impl Fn(), size: usize) {
+    let Some((row, header)) = place(start) else { return };
+    before_fall(header, row);
+    add(&row.by_mode[BY_MODE_COUNTED + 2], 1);
+    add(&row.by_mode[BY_MODE_COUNTED + 3], size as u64);
+    add(&row.unflushed_bytes, (size as u64).wrapping_neg());
+    flush_if_due(header, row);
+}
+
+/// Where the calling thread counts.
+#[inline(always)]
+fn place(start: impl Fn()) -> Option<(&'static ThreadCells, &'static Header)> {
+    let row = known_row().or_else(|| find_row(start))?;
+    Some((row, PROCESS.writer()?.header()))
+}
+
+/// Counts an allocation of `size` bytes in a region of mode sampled.
+pub(crate) fn allocated_among_samples(size: usize) {
+    let Some((row, header)) = place(|| {}) else { return };
+    add(&row.attempts, 1);
+    add(&row.allocations, COUNTS_PER_BLOCK);
+    add(&row.allocated_bytes, size as u64);
+    add(&row.unflushed_bytes, size as u64);
+    flush_if_due(header, row);
+    add(&row.successes, 1);
+    // A sampled block that is freed next was not the one allocated last.
+    arch::set_sample_mark(0);
+}
+
+/// Counts a free of `size` bytes in a region of mode sampled.
+pub(crate) fn freed_among_samples(size: usize) {
+    let Some((row, header)) = place(|| {}) else { return };
+    add(&row.attempts, 1);
+    before_fall(header, row);
+    add(&row.frees, COUNTS_PER_BLOCK);
+    add(&row.freed_bytes, size as u64);
+    add(&row.unflushed_bytes, (size as u64).wrapping_neg());
+    flush_if_due(header, row);
+    add(&row.successes, 1);
+}
+
+/// Takes back a free of `size` bytes.
+#[cold]
+pub(crate) fn not_freed(size: usize) {
+    let Some((row, header)) = place(|| {}) else { return };
+    // ORDERING: relaxed; constant since the start.
+    let is_region_sampled = header.mode.load(Ordering::Relaxed) == MODE_SAMPLED;
+    let (frees, freed_bytes, one) = if is_region_sampled {
+        add(&row.attempts, 1u64.wrapping_neg());
+        add(&row.successes, 1u64.wrapping_neg());
+        (&row.frees, &row.freed_bytes, COUNTS_PER_BLOCK)
+    } else {
+        (&row.by_mode[BY_MODE_COUNTED + 2], &row.by_mode[BY_MODE_COUNTED + 3], 1)
+    };
+    add(frees, one.wrapping_neg());
+    add(freed_bytes, (size as u64).wrapping_neg());
+    add(&row.unflushed_bytes, size as u64);
+}

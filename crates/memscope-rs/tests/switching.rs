@@ -1,0 +1,172 @@
+//! The mode is changed while the program runs, from whatever mode it began in: what was recorded stays true, and what was
+//! not is told.
+//!
+//! Deliberately absent: the harness. The program starts itself in each mode.
+
+#[cfg(any(loom, feature = "off"))]
+fn main() {}
+
+#[cfg(not(any(loom, feature = "off")))]
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("begun") => recorded::run(),
+        _ => recorded::start_in_each_mode(),
+    }
+}
+
+#[cfg(not(any(loom, feature = "off")))]
+mod recorded {
+    use memscope_rs::{
+        Memscope, RecordingMode, Report, Tracker, recording_mode, switch_to, track, tracker,
+    };
+    use std::process::Command;
+
+    #[global_allocator]
+    static ALLOC: Memscope = Memscope::system();
+
+    type Blocks = Vec<Vec<u8>>;
+
+    /// A function of its own for each time.
+    macro_rules! makers {
+        ($($name:ident)*) => { $(
+            #[inline(never)]
+            fn $name(count: usize) -> Blocks {
+                (0..count).map(|_| vec![1_u8; 1000]).collect()
+            }
+        )* };
+    }
+    makers! { exactly counted unseen sampled again }
+
+    pub(super) fn start_in_each_mode() {
+        let program = std::env::current_exe().unwrap();
+        for mode in ["exact", "sampled", "counting", "off"] {
+            let status = Command::new(&program)
+                .arg("begun")
+                .env("MEMSCOPE_MODE", mode)
+                .env("MEMSCOPE_INTERVAL", "16384")
+                .status();
+            assert!(status.unwrap().success(), "begun in mode {mode}");
+        }
+    }
+
+    fn to(mode: RecordingMode) {
+        switch_to(mode).unwrap();
+        assert_eq!(recording_mode(), mode);
+    }
+
+    /// Live blocks and bytes of the blocks that a function made.
+    fn live(report: &Report, function: &str) -> (u64, u64) {
+        let counts = report.profile().sites.iter().zip(0_u32..);
+        let is_here = |stack: u32| {
+            let profile = report.profile();
+            let mut stack = stack;
+            while let Some(node) = stack.checked_sub(1).map(|at| profile.stacks[at as usize]) {
+                let address = &profile.addresses[node.address as usize];
+                if profile.frames[address.frames()].iter().any(|frame| {
+                    profile.strings[frame.function as usize].ends_with(&format!("::{function}"))
+                }) {
+                    return true;
+                }
+                stack = node.parent;
+            }
+            false
+        };
+        counts
+            .filter(|(site, _)| is_here(site.stack))
+            .map(|(site, _)| (site.counts.live_blocks(), site.counts.live_bytes()))
+            .fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
+    }
+
+    /// What the process's live bytes changed by since.
+    fn change(t: &Tracker, since: &mut u64) -> i64 {
+        let now = t.heap().live_bytes;
+        let change = now as i64 - *since as i64;
+        *since = now;
+        change
+    }
+
+    pub(super) fn run() {
+        let began = recording_mode();
+        let spine = 24; // bytes of the outer vector for each block
+
+        to(RecordingMode::Exact);
+        let t = tracker!();
+        let mut known = exactly(100);
+        let mut bytes = t.heap().live_bytes;
+
+        to(RecordingMode::Counting);
+        let counted = counted(50);
+        assert_eq!(change(&t, &mut bytes), 50 * (1000 + spine), "{began}");
+        known.truncate(80);
+        assert_eq!(change(&t, &mut bytes), -20 * 1000, "{began}");
+        // One block moves out of the record.
+        known[0].reserve_exact(2000);
+        assert_eq!(change(&t, &mut bytes), 2000, "{began}");
+        let report = t.analyze();
+        // The spine is one of them.
+        assert_eq!(live(&report, "exactly"), (80, 79_000 + 100 * spine as u64), "{began}");
+        assert_eq!(live(&report, "counted"), (0, 0), "{began}");
+        assert_eq!(change(&t, &mut bytes), 0, "looking is no event: {began}");
+        drop(report);
+        assert_eq!(change(&t, &mut bytes), 0, "nor is forgetting: {began}");
+
+        to(RecordingMode::Off);
+        let unseen = unseen(30);
+        assert_eq!(change(&t, &mut bytes), 0, "{began}");
+        known.truncate(60);
+        assert_eq!(change(&t, &mut bytes), -20 * 1000, "{began}");
+        drop(counted);
+        assert_eq!(change(&t, &mut bytes), 0, "{began}");
+
+        to(RecordingMode::Sampled);
+        let sampled = sampled(20_000);
+        let change_bytes = change(&t, &mut bytes) as f64;
+        assert!((change_bytes / 20_480_000.0 - 1.0).abs() < 0.2, "{began}: {change_bytes}");
+        known.truncate(40);
+        assert_eq!(change(&t, &mut bytes), -20 * 1000, "{began}");
+        let report = t.analyze();
+        let (blocks, live_bytes) = live(&report, "sampled");
+        assert!((blocks as f64 / 20_000.0 - 1.0).abs() < 0.2, "{began}: {blocks}");
+        assert!((live_bytes as f64 / 20_480_000.0 - 1.0).abs() < 0.2, "{began}: {live_bytes}");
+        assert_eq!(live(&report, "exactly"), (40, 39_000 + 100 * spine as u64), "{began}");
+        drop(report);
+
+        to(RecordingMode::Exact);
+        t.mark("before");
+        let again = again(10);
+        let before = t.heap().live_bytes;
+        drop(sampled);
+        let freed = (before - t.heap().live_bytes) as f64;
+        assert!((freed / change_bytes - 1.0).abs() < 1e-6, "{began}: {freed} of {change_bytes}");
+        let since = t.since("before").unwrap();
+        let change = since.sites.iter().find(|site| site.live_blocks == 10);
+        assert!(change.is_some(), "{began}: {since}");
+        drop((known, unseen));
+        let report = t.analyze();
+        assert_eq!(live(&report, "sampled"), (0, 0), "{began}");
+        assert_eq!(live(&report, "exactly"), (0, 0), "{began}");
+        assert_eq!(live(&report, "again"), (11, 10_000 + 10 * spine as u64), "{began}");
+        assert_eq!(report.completeness.detailed.completeness, 1.0, "{began}: {report}");
+
+        // Names are for what was recorded exactly, and a region that was made for samples has none.
+        let named = vec![0_u8; 1000];
+        track!(t, named);
+        let is_named = began != RecordingMode::Sampled;
+        assert_eq!(t.stats().live_allocations, if is_named { 1 } else { 0 }, "{began}");
+
+        let modes: Vec<_> = report.completeness.eras.iter().map(|(_, mode)| *mode).collect();
+        let expected = [
+            RecordingMode::Exact,
+            RecordingMode::Counting,
+            RecordingMode::Off,
+            RecordingMode::Sampled,
+            RecordingMode::Exact,
+        ];
+        assert!(modes.ends_with(&expected), "{modes:?}");
+        assert!(
+            report.to_string().contains(" allocations were only counted, and are at no site."),
+            "{report}"
+        );
+        drop(again);
+    }
+}
