@@ -12,12 +12,13 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// How far before a value in a node of a tree the node may begin: eleven keys and values, twelve edges, a header.
-const TREE_EDGES_BYTES: usize = 12 * 8 + 32;
+const TREE_EDGES_BYTES: usize = 12 * 8 + 64;
 /// What the table of a hash map or set may have beside its entries, for each of them and once.
 const TABLE_EXTRA_BYTES: usize = 64;
 /// The counts before the value of an `Rc` or `Arc`.
@@ -80,21 +81,61 @@ impl ValueBlocks {
 
     /// A block holds this address, and begins at most `back_bytes` before it. A block that is told of several times in
     /// a row is one. Costs a load for every 32 bytes.
+    ///
+    /// Where the address lies in the last bytes of the block and another block follows, the two may not be told apart;
+    /// then the block counts as unknown. An address in the first half of the block is always found.
     pub fn within<T: ?Sized>(&mut self, inside: *const T, back_bytes: usize) {
-        match recording::start_of(inside.cast::<u8>().addr(), back_bytes) {
-            Some(start) if start == self.last && self.told > 0 => {}
-            Some(start) => {
-                self.last = start;
-                self.told += 1;
-                // The start is known to within what a record stands for, which is enough to find the record.
-                if recording::give(self.label, start).is_none() {
-                    self.unknown += 1;
-                }
-            }
-            None => {
-                self.told += 1;
+        if !self.sought(inside, back_bytes, 0..=usize::MAX) {
+            self.not_found();
+        }
+    }
+
+    /// The same of a block that was asked for with so many bytes; whether it was found.
+    fn sought<T: ?Sized>(
+        &mut self,
+        inside: *const T,
+        back_bytes: usize,
+        bytes: RangeInclusive<usize>,
+    ) -> bool {
+        let Some(start) = recording::start_of(inside.cast::<u8>().addr(), back_bytes, bytes) else {
+            return false;
+        };
+        if start != self.last || self.told == 0 {
+            self.last = start;
+            self.told += 1;
+            // The start is known to within what a record stands for, which is enough to find the record.
+            if recording::give(self.label, start).is_none() {
                 self.unknown += 1;
             }
+        }
+        true
+    }
+
+    fn not_found(&mut self) {
+        self.told += 1;
+        self.unknown += 1;
+    }
+
+    /// A table of a hash map or set holds this entry.
+    fn table<T>(&mut self, entry: *const T, capacity: usize, entry_bytes: usize) {
+        // An entry and a byte for each place.
+        let least_bytes = capacity.saturating_mul(entry_bytes.saturating_add(1));
+        if !self.sought(entry, table_bytes(capacity, entry_bytes), least_bytes..=usize::MAX) {
+            self.not_found();
+        }
+    }
+
+    /// Nodes of a tree hold these keys. A key may be in the last bytes of its node, where it is not found; another of
+    /// the node is.
+    fn nodes<'k, K: 'k>(&mut self, keys: impl Iterator<Item = &'k K>, entry_bytes: usize) {
+        let most_bytes = node_bytes(entry_bytes);
+        let (mut are_any, mut are_found) = (false, false);
+        for key in keys {
+            are_any = true;
+            are_found |= self.sought(key, most_bytes, 11 * entry_bytes..=most_bytes);
+        }
+        if are_any && !are_found {
+            self.not_found();
         }
     }
 
@@ -154,16 +195,21 @@ impl<T: ?Sized> Trackable for Box<T> {
     }
 }
 
+/// Where the block of an `Rc` or `Arc` begins: with the two counts, before the value.
+fn handles<T: ?Sized>(value: *const T, align: usize) -> *const u8 {
+    value.cast::<u8>().wrapping_sub(HANDLES_BYTES.max(align))
+}
+
 impl<T: ?Sized> Trackable for Rc<T> {
     fn blocks(&self, blocks: &mut ValueBlocks) {
-        blocks.within(Rc::as_ptr(self), HANDLES_BYTES.max(align_of_val(&**self)));
+        blocks.at(handles(Rc::as_ptr(self), align_of_val(&**self)));
         blocks.shared_by(Rc::strong_count(self), Rc::weak_count(self));
     }
 }
 
 impl<T: ?Sized> Trackable for Arc<T> {
     fn blocks(&self, blocks: &mut ValueBlocks) {
-        blocks.within(Arc::as_ptr(self), HANDLES_BYTES.max(align_of_val(&**self)));
+        blocks.at(handles(Arc::as_ptr(self), align_of_val(&**self)));
         blocks.shared_by(Arc::strong_count(self), Arc::weak_count(self));
     }
 }
@@ -179,8 +225,21 @@ impl<B: ?Sized + ToOwned<Owned: Trackable>> Trackable for Cow<'_, B> {
 impl<T> Trackable for VecDeque<T> {
     fn blocks(&self, blocks: &mut ValueBlocks) {
         if self.capacity() > 0 && size_of::<T>() > 0 {
-            // The first element may lie anywhere in the buffer.
-            blocks.within(self.as_slices().0.as_ptr(), self.capacity() * size_of::<T>());
+            let bytes = self.capacity() * size_of::<T>();
+            let is_found = match self.as_slices() {
+                // What has come round lies at the buffer's start; else the elements may lie anywhere.
+                (_, [round, ..]) => {
+                    blocks.at(round);
+                    true
+                }
+                (elements, []) => {
+                    let middle = elements.as_ptr().wrapping_add(elements.len() / 2);
+                    blocks.sought(middle, bytes, bytes..=bytes)
+                }
+            };
+            if !is_found {
+                blocks.not_found();
+            }
         }
     }
 }
@@ -203,7 +262,7 @@ impl<K, V, S> Trackable for HashMap<K, V, S> {
     /// An empty map has a table once it has capacity, but nothing that leads to it.
     fn blocks(&self, blocks: &mut ValueBlocks) {
         if let Some(entry) = self.keys().next() {
-            blocks.within(entry, table_bytes(self.capacity(), size_of::<(K, V)>()));
+            blocks.table(entry, self.capacity(), size_of::<(K, V)>());
         }
     }
 }
@@ -211,7 +270,7 @@ impl<K, V, S> Trackable for HashMap<K, V, S> {
 impl<T, S> Trackable for HashSet<T, S> {
     fn blocks(&self, blocks: &mut ValueBlocks) {
         if let Some(entry) = self.iter().next() {
-            blocks.within(entry, table_bytes(self.capacity(), size_of::<T>()));
+            blocks.table(entry, self.capacity(), size_of::<T>());
         }
     }
 }
@@ -224,18 +283,14 @@ fn node_bytes(entry_bytes: usize) -> usize {
 impl<K, V> Trackable for BTreeMap<K, V> {
     /// Visits every key, for a node of the tree is found by the keys that it holds.
     fn blocks(&self, blocks: &mut ValueBlocks) {
-        for key in self.keys() {
-            blocks.within(key, node_bytes(size_of::<K>() + size_of::<V>()));
-        }
+        blocks.nodes(self.keys(), size_of::<K>() + size_of::<V>());
     }
 }
 
 impl<T> Trackable for BTreeSet<T> {
     /// Visits every element.
     fn blocks(&self, blocks: &mut ValueBlocks) {
-        for element in self {
-            blocks.within(element, node_bytes(size_of::<T>()));
-        }
+        blocks.nodes(self.iter(), size_of::<T>());
     }
 }
 

@@ -13,15 +13,8 @@ use std::sync::{Arc, Mutex, RwLock};
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
 
-/// The tests take turns: a total read while another thread's event is under way may be between two of its counters.
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 #[test]
 fn a_name_joins_the_block_and_dies_with_it() {
-    let _alone = alone();
     let t = tracker!();
     let orders = vec![0_u8; 1000];
     track!(t, orders);
@@ -55,7 +48,6 @@ fn a_name_joins_the_block_and_dies_with_it() {
 
 #[test]
 fn a_name_follows_its_block_through_realloc() {
-    let _alone = alone();
     let t = tracker!();
     let mut grown: Vec<u64> = Vec::with_capacity(4);
     grown.push(1);
@@ -79,7 +71,6 @@ fn a_name_follows_its_block_through_realloc() {
 
 #[test]
 fn a_block_has_one_name_the_last() {
-    let _alone = alone();
     let (first, second) = (tracker!(), tracker!());
     let data = vec![1_u8; 64];
     track!(first, data);
@@ -133,7 +124,6 @@ enum Never {}
 
 #[test]
 fn every_kind_of_value_has_its_own_blocks() {
-    let _alone = alone();
     check(|| vec![1_u32; 9], 1);
     check(Vec::<u32>::new, 0);
     check(|| vec![(); 9], 0);
@@ -192,7 +182,6 @@ fn every_kind_of_value_has_its_own_blocks() {
 
 #[test]
 fn a_tree_of_many_nodes_is_tracked_node_by_node() {
-    let _alone = alone();
     let t = tracker!();
     let (tree, measured) =
         memscope_rs::measure_value(|| (0..5000_u32).map(|n| (n, n)).collect::<BTreeMap<_, _>>());
@@ -204,7 +193,6 @@ fn a_tree_of_many_nodes_is_tracked_node_by_node() {
 
 #[test]
 fn handles_to_one_value_are_one_block() {
-    let _alone = alone();
     let t = tracker!();
     let shared = Arc::new(vec![0_u8; 10]);
     let other = Arc::clone(&shared);
@@ -224,6 +212,42 @@ fn handles_to_one_value_are_one_block() {
     assert_eq!(t.stats().live_allocations, 0);
 }
 
+/// Blocks of the smallest size lie side by side, two to each record and a half: whichever of the two places a block begins
+/// at, it is the one that is named, and not its neighbour.
+#[test]
+fn a_small_block_is_not_taken_for_its_neighbour() {
+    let mut shifts = Vec::new();
+    for _ in 0..8 {
+        // Moves what follows by half a record where the allocator takes from the top.
+        shifts.push(vec![0_u8; 40]);
+        let shared: Vec<_> = (0..64_u8).map(Rc::new).collect();
+        let rings: Vec<_> = (0..64_u64)
+            .map(|n| {
+                let mut ring = VecDeque::with_capacity(3);
+                ring.extend([0, 0, n]);
+                ring.drain(..2);
+                ring
+            })
+            .collect();
+        let trees: Vec<_> = (0..64_u8).map(|n| BTreeSet::from([n])).collect();
+        for ((one, ring), tree) in shared.into_iter().zip(rings).zip(trees) {
+            let (t, of_ring, of_tree) = (tracker!(), tracker!(), tracker!());
+            track!(t, one);
+            track!(of_ring, ring);
+            track!(of_tree, tree);
+            assert_eq!((t.stats().live_allocations, t.stats().live_bytes), (1, 24));
+            // What lies in a block's last bytes may not be found, but is not taken for another's.
+            let unknown = of_ring.stats().unknown_allocations;
+            assert_eq!((of_ring.stats().live_bytes, unknown <= 1), (24 * (1 - unknown), true));
+            assert_eq!(of_tree.stats().unknown_allocations, 0);
+            drop((one, ring, tree));
+            for t in [t, of_ring, of_tree] {
+                assert_eq!(t.stats().live_allocations, 0);
+            }
+        }
+    }
+}
+
 /// One place for two types: a generic function has its statics once.
 fn track_any<T: Trackable>(t: &memscope_rs::Tracker, value: &T) {
     track!(t, value);
@@ -231,7 +255,6 @@ fn track_any<T: Trackable>(t: &memscope_rs::Tracker, value: &T) {
 
 #[test]
 fn a_generic_function_tracks_each_type_by_its_name() {
-    let _alone = alone();
     let t = tracker!();
     let (numbers, text) = (vec![1_u16; 7], String::from("seven"));
     for _ in 0..3 {
@@ -250,7 +273,6 @@ fn a_generic_function_tracks_each_type_by_its_name() {
 
 #[test]
 fn a_tracker_is_shared_between_threads() {
-    let _alone = alone();
     let t = Arc::new(tracker!());
     let kept: Vec<_> = std::thread::scope(|scope| {
         let run = |n: usize| {
@@ -287,6 +309,5 @@ impl Trackable for Foreign {
 
 #[test]
 fn trackable_can_be_implemented_by_hand() {
-    let _alone = alone();
     check(|| Foreign(vec![1; 77]), 1);
 }
