@@ -1,6 +1,6 @@
 //! A process that records itself: it makes its own region, with nobody outside to hand it to.
 //!
-//! The region is a memfd, of which a descriptor is kept, high up and closed on exec, for the reader in the same process
+//! The region is a memfd (or a file, if one was named), of which a descriptor is kept, high up and closed on exec, for the reader in the same process
 //! (and for others, by way of /proc). Before it is used it is looked at whether it still is the region's: a program may
 //! close what it did not open.
 //!
@@ -12,10 +12,12 @@ use crate::door;
 use crate::process::{BLANK, ON, PROCESS, Start};
 use crate::sampled;
 use core::ffi::{CStr, c_char};
-use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use memscope_region::Header;
 use memscope_region::header::{KEPT_ERAS, MODE_COUNTING, MODE_EXACT, MODE_OFF, MODE_SAMPLED};
-use memscope_region::hello::{DEFAULT_INTERVAL_BYTES, INTERVAL_VARIABLE, MODE_VARIABLE};
+use memscope_region::hello::{
+    DEFAULT_INTERVAL_BYTES, FILE_VARIABLE, INTERVAL_VARIABLE, MODE_VARIABLE,
+};
 use memscope_region::record::Birth;
 use memscope_region::row::Fill;
 use memscope_region::sys;
@@ -42,6 +44,8 @@ pub fn start(settings: Settings) {
     let settings = settings.with_environment();
     // ORDERING: relaxed; a number.
     INTERVAL.store(settings.interval_bytes, Ordering::Relaxed);
+    let file = settings.file.map_or(core::ptr::null(), CStr::as_ptr);
+    FILE.store(file.cast_mut(), Ordering::Relaxed);
     if settings.mode == OFF {
         // Nothing is claimed: it may be begun later.
         // ORDERING: relaxed; nothing is read on the strength of it.
@@ -91,6 +95,8 @@ static MODE: AtomicU32 = AtomicU32::new(UNDECIDED);
 static NOW: AtomicU32 = AtomicU32::new(OFF);
 /// Mean bytes between two samples, should there be any.
 static INTERVAL: AtomicU64 = AtomicU64::new(DEFAULT_INTERVAL_BYTES);
+/// What the region's file is to be called, or null.
+static FILE: AtomicPtr<c_char> = AtomicPtr::new(core::ptr::null_mut());
 
 /// How events are treated, after recording was started if it can be.
 #[inline(always)]
@@ -170,7 +176,11 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
     }
     let interval_bytes = INTERVAL.load(Ordering::Relaxed);
     if PROCESS.state() == BLANK {
-        begin(Settings { mode, interval_bytes });
+        // SAFETY: null, or the C string that `start` stored, which lives for ever.
+        let file = unsafe { FILE.load(Ordering::Relaxed).as_ref() }
+            // SAFETY: as above.
+            .map(|first| unsafe { CStr::from_ptr(first) });
+        begin(Settings { mode, interval_bytes, file });
         return if PROCESS.is_on() { Ok(()) } else { Err(Refused::NoRegion) };
     }
     let header = header().filter(|_| PROCESS.is_on()).ok_or(Refused::NoRegion)?;
@@ -201,18 +211,21 @@ fn note_era(mode: u32) {
 }
 
 /// What to record, as the program chose. The environment has the last word: `MEMSCOPE_MODE` (`exact`, `sampled`,
-/// `counting`, `off`) and `MEMSCOPE_INTERVAL`.
+/// `counting`, `off`), `MEMSCOPE_INTERVAL` and `MEMSCOPE_FILE`.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// [`EXACT`], [`SAMPLED`], [`COUNTING`] or [`OFF`].
     pub mode: u32,
     /// Mean bytes between two samples, if sampled.
     pub interval_bytes: u64,
+    /// The name of the region's file, to which a dot and the process id are added. `None`: it has none.
+    pub file: Option<&'static CStr>,
 }
 
 impl Settings {
     /// Every allocation.
-    pub const EXACT: Self = Self { mode: EXACT, interval_bytes: DEFAULT_INTERVAL_BYTES };
+    pub const EXACT: Self =
+        Self { mode: EXACT, interval_bytes: DEFAULT_INTERVAL_BYTES, file: None };
 
     /// What the environment makes of them.
     fn with_environment(self) -> Self {
@@ -227,7 +240,11 @@ impl Settings {
         let interval_bytes = digits.and_then(|digits| digits.parse().ok());
         let interval_bytes =
             interval_bytes.filter(|bytes| *bytes > 0).unwrap_or(self.interval_bytes);
-        Self { mode, interval_bytes }
+        // Whoever starts a program that has more rights than they must not choose which file it makes.
+        // SAFETY: the C library's own function looks into memory that the kernel filled.
+        let is_trusted = unsafe { libc::getauxval(libc::AT_SECURE) } == 0;
+        let file = variable(FILE_VARIABLE).filter(|name| is_trusted && !name.is_empty());
+        Self { mode, interval_bytes, file: file.or(self.file) }
     }
 }
 
@@ -248,11 +265,33 @@ fn variable(name: &str) -> Option<&'static CStr> {
     }
 }
 
+/// A file for the region: its name, a dot and the process id.
+fn named_file(name: &CStr) -> Option<i32> {
+    let mut path = [0u8; 4096];
+    let name = name.to_bytes();
+    path.get_mut(..name.len())?.copy_from_slice(name);
+    // From the last digit on: a dot, and at most ten digits.
+    let mut digits = [0u8; 11];
+    let (mut pid, mut at) = (sys::pid(), digits.len());
+    while pid > 0 || at == digits.len() {
+        at -= 1;
+        digits[at] = b'0' + (pid % 10) as u8;
+        pid /= 10;
+    }
+    at -= 1;
+    digits[at] = b'.';
+    let digits = &digits[at..];
+    path.get_mut(name.len()..name.len() + digits.len())?.copy_from_slice(digits);
+    sys::named_file(CStr::from_bytes_until_nul(&path).ok()?, REGION_BYTES).ok()
+}
+
 fn make_region(settings: Settings) -> Option<()> {
     if sys::file_limit() < REGION_BYTES {
         return None;
     }
-    let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
+    // Where no such file can be made, memory is better than nothing.
+    let named = settings.file.and_then(named_file);
+    let fd = named.or_else(|| sys::memory_file(c"memscope", REGION_BYTES).ok())?;
     let started = start_in(fd, settings);
     if started.is_some()
         && let Ok(kept) = sys::duplicate(fd, KEPT_FD).or_else(|_| sys::duplicate(fd, 0))

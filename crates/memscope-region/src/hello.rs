@@ -13,6 +13,8 @@ pub const USER_PRELOAD_VARIABLE: &str = "MEMSCOPE_USER_PRELOAD";
 pub const MODE_VARIABLE: &str = "MEMSCOPE_MODE";
 /// Mean bytes between samples in mode sampled, in decimal.
 pub const INTERVAL_VARIABLE: &str = "MEMSCOPE_INTERVAL";
+/// Where a process that records itself makes its region, instead of in memory: a file of this name, a dot and its process id.
+pub const FILE_VARIABLE: &str = "MEMSCOPE_FILE";
 /// What of the usual is to be done otherwise: letters, each of them one of the `OPTION_` constants. Absent: nothing.
 pub const OPTIONS_VARIABLE: &str = "MEMSCOPE_OPTIONS";
 

@@ -106,14 +106,35 @@ pub fn memory_file(name: &CStr, bytes: u64) -> Result<i32, Errno> {
     let fd = unsafe {
         call(SYS_memfd_create, [name.as_ptr() as usize, libc::MFD_CLOEXEC as usize, 0, 0, 0, 0])
     }?;
-    // SAFETY: the descriptor is the one just made.
-    match unsafe { call(SYS_ftruncate, [fd, bytes as usize, 0, 0, 0, 0]) } {
-        Ok(_) => Ok(fd as i32),
-        Err(errno) => {
-            close(fd as i32);
-            Err(errno)
-        }
+    lengthen(fd as i32, bytes)
+}
+
+/// Gives a file of ours its length; closes it if that cannot be.
+fn lengthen(fd: i32, bytes: u64) -> Result<i32, Errno> {
+    // SAFETY: the descriptor is the caller's.
+    let result = unsafe { call(SYS_ftruncate, [fd as usize, bytes as usize, 0, 0, 0, 0]) };
+    if result.is_err() {
+        close(fd);
     }
+    result.map(|_| fd)
+}
+
+/// A new sparse file of `bytes` under a name, closed on exec, its owner's alone. What was there by that name is gone,
+/// but not what others still have open or mapped of it.
+pub fn named_file(path: &CStr, bytes: u64) -> Result<i32, Errno> {
+    let (folder, name) = (libc::AT_FDCWD as usize, path.as_ptr() as usize);
+    let flags = (libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC) as usize;
+    // SAFETY: the path is a C string.
+    let fd = unsafe {
+        let _ = call(libc::SYS_unlinkat, [folder, name, 0, 0, 0, 0]);
+        call(SYS_openat, [folder, name, flags, 0o600, 0, 0])
+    }?;
+    let result = lengthen(fd as i32, bytes);
+    if result.is_err() {
+        // SAFETY: as above; the file is the one just made.
+        let _ = unsafe { call(libc::SYS_unlinkat, [folder, name, 0, 0, 0, 0]) };
+    }
+    result
 }
 
 /// Another descriptor of the same file, closed on exec, numbered `least` or above.

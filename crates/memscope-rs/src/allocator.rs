@@ -6,7 +6,9 @@
 //! Deliberately absent: installing itself. The program says `#[global_allocator]`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::CStr;
 use std::fs::File;
+use std::path::PathBuf;
 
 /// A global allocator that records what it passes on to another: every allocation with its full stack.
 ///
@@ -77,7 +79,7 @@ impl<A> Memscope<A> {
     /// ```
     #[must_use]
     pub const fn sampled(self, interval_bytes: u64) -> Self {
-        self.set(1, Some(interval_bytes))
+        self.set(Some(1), Some(interval_bytes), None)
     }
 
     /// Only counts: allocations, frees and bytes of each thread, what is alive, and the most that was. About a nanosecond
@@ -96,7 +98,7 @@ impl<A> Memscope<A> {
     /// ```
     #[must_use]
     pub const fn counting(self) -> Self {
-        self.set(2, None)
+        self.set(Some(2), None, None)
     }
 
     /// Records nothing until [`switch_to`](crate::switch_to) begins it. A nanosecond for each event. The environment has the
@@ -108,20 +110,47 @@ impl<A> Memscope<A> {
     /// ```
     #[must_use]
     pub const fn off(self) -> Self {
-        self.set(3, None)
+        self.set(Some(3), None, None)
     }
 
-    /// Chooses a mode by its number in the region, and the mean bytes between two samples.
+    /// Keeps the recording in a file, named `name` with a dot and the process id after it, in place of memory. It stays
+    /// when the process is killed (also by SIGKILL, and when it aborts), and `memscope report` reads it.
+    ///
+    /// `MEMSCOPE_FILE` in the environment has the last word, but not in a program that runs with more rights than its caller.
+    /// Where the file cannot be made, the recording is in memory. The file is sparse: it takes up what was recorded,
+    /// some megabytes at least, and the kernel writes it to the disk by and by. A [`Session`](crate::Session) removes it
+    /// when it has kept the profile; without one it stays in any case.
+    ///
+    /// ```no_run
+    /// use memscope_rs::Memscope;
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/var/tmp/server.region");
+    /// ```
+    #[must_use]
+    pub const fn in_file(self, name: &'static CStr) -> Self {
+        self.set(None, None, Some(name))
+    }
+
+    /// Chooses a mode by its number in the region, the mean bytes between two samples, and a file.
     #[allow(unused_mut, unused_variables)]
-    const fn set(mut self, mode: u32, interval_bytes: Option<u64>) -> Self {
+    const fn set(
+        mut self,
+        mode: Option<u32>,
+        interval_bytes: Option<u64>,
+        file: Option<&'static CStr>,
+    ) -> Self {
         #[cfg(not(feature = "off"))]
         {
-            use memscope_capture::own::Settings;
-            let interval_bytes = match interval_bytes {
-                Some(interval_bytes) => interval_bytes,
-                None => self.global.settings().interval_bytes,
-            };
-            self.global.set(Settings { mode, interval_bytes });
+            let mut settings = self.global.settings();
+            if let Some(mode) = mode {
+                settings.mode = mode;
+            }
+            if let Some(interval_bytes) = interval_bytes {
+                settings.interval_bytes = interval_bytes;
+            }
+            if file.is_some() {
+                settings.file = file;
+            }
+            self.global.set(settings);
         }
         self
     }
@@ -205,6 +234,16 @@ pub(crate) fn region() -> Option<File> {
 #[cfg(feature = "off")]
 pub(crate) fn region() -> Option<File> {
     None
+}
+
+/// The file of the region, if it has a name by which it is still there.
+pub(crate) fn region_path() -> Option<PathBuf> {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
+    let file = region()?;
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+    let (own, named) = (file.metadata().ok()?, path.symlink_metadata().ok()?);
+    ((own.dev(), own.ino()) == (named.dev(), named.ino())).then_some(path)
 }
 
 /// Has a function called when the process exits.

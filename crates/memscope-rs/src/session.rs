@@ -2,8 +2,8 @@
 //!
 //! Invariants: a report is written once, to a temporary name that is then renamed; a failure to write is said on stderr and
 //! changes nothing else.
-//! Deliberately absent: signals. A process that is killed, or that aborts (in a panic, with `panic = "abort"`), leaves
-//! nothing here; `memscope run` keeps its recording.
+//! Deliberately absent: signals. Of a process that is killed or aborts the recording stays if it has a file (see
+//! [`crate::Memscope::in_file`]) or `memscope run` holds it.
 
 use crate::allocator;
 use crate::error::Error;
@@ -12,8 +12,9 @@ use crate::report::Report;
 use crate::tracker::{Tracker, global_tracker};
 use std::fs::{self, File};
 use std::io::Write;
+use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 /// The session that is under way: where its profile goes.
 static UNDER_WAY: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -28,7 +29,11 @@ pub struct Session {
 /// Sees to it that when the guard is dropped (at return and in a panic), or the process exits, the profile is written to
 /// `memscope.PID.memscope` in the working directory, and the leaks to stderr. `memscope report` shows the profile.
 ///
-/// With `panic = "abort"` nothing is written in a panic.
+/// With `panic = "abort"` it is written when a panic begins, in whatever thread. When a signal ends the process, its
+/// recording stays if it is in a file: see [`Memscope::in_file`](crate::Memscope::in_file), which `memscope report` reads
+/// as well.
+///
+/// Costs as [`Tracker::analyze`] at the end, and nothing before.
 ///
 /// ```no_run
 /// # #[global_allocator]
@@ -48,8 +53,24 @@ impl Session {
         let _aside = Aside::new();
         let path = std::path::absolute(&path).unwrap_or(path);
         *under_way() = Some(path);
-        allocator::at_exit(finish);
-        Self { tracker: global_tracker().ok() }
+        allocator::at_exit(finish_at_exit);
+        let session = Self { tracker: global_tracker().ok() };
+        if cfg!(panic = "abort") { session.keep_at_panic() } else { session }
+    }
+
+    /// Writes the report already when a panic begins, in whatever thread, and also if it will be caught. [`Session::start`]
+    /// does so by itself where this crate was built with `panic = "abort"`, as cargo does it for a whole program.
+    pub fn keep_at_panic(self) -> Self {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                before(info);
+                // What is alive now might still have been freed.
+                finish(Tracker::analyze);
+            }));
+        });
+        self
     }
 
     /// The tracker of the process.
@@ -60,7 +81,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        finish();
+        finish(Tracker::analyze_at_end);
     }
 }
 
@@ -68,17 +89,26 @@ fn under_way() -> std::sync::MutexGuard<'static, Option<PathBuf>> {
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+extern "C" fn finish_at_exit() {
+    finish(Tracker::analyze_at_end);
+}
+
 /// Writes the report of the session under way, if none has yet.
-extern "C" fn finish() {
+fn finish(analyze: impl Fn(&Tracker) -> Report) {
     let _aside = Aside::new();
     let Some(path) = under_way().take() else { return };
     let Ok(tracker) = global_tracker() else { return };
-    let report = tracker.analyze_at_end();
+    let report = analyze(&tracker);
     let mut text = String::new();
     let _ = report.write_summary(&mut text);
     if report.heap.is_recorded {
         match keep(&report, &path) {
-            Ok(()) => text.push_str(&format!("Kept in {}\n", path.display())),
+            Ok(()) => {
+                text.push_str(&format!("Kept in {}\n", path.display()));
+                if let Some(region) = allocator::region_path() {
+                    let _ = fs::remove_file(region);
+                }
+            }
             Err(error) => text.push_str(&format!("{error}\n{}\n", error.hint())),
         }
     }

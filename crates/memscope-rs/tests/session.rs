@@ -3,8 +3,9 @@
 
 use memscope_rs::{Memscope, Session, task_scope, track, tracker};
 use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
@@ -60,6 +61,15 @@ fn child(ending: &str) {
         match ending {
             "clean" => {}
             "return" => forget(),
+            "killed" => {
+                forget();
+                println!("ready");
+                std::thread::sleep(std::time::Duration::from_secs(60));
+            }
+            "aborted" => {
+                forget();
+                std::process::abort();
+            }
             "panic" => {
                 forget();
                 std::panic::resume_unwind(Box::new(()));
@@ -75,11 +85,16 @@ fn child(ending: &str) {
 
 /// Lets a process come to an end: what it said on stderr, and the sites of its profile that hold 12,345 bytes.
 fn end(ending: &str) -> (String, usize) {
+    end_with(ending, &[])
+}
+
+fn end_with(ending: &str, variables: &[(&str, PathBuf)]) -> (String, usize) {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("session-{ending}"));
     let _ = std::fs::remove_file(&path);
     let output = Command::new(std::env::current_exe().unwrap())
         .env(ENDING, ending)
         .env(PROFILE, &path)
+        .envs(variables.iter().cloned())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
@@ -110,6 +125,45 @@ fn what_was_recorded_is_kept_however_it_ends() {
     }
 }
 
+/// A process whose recording is in a file is ended by a signal: the recording is there.
+fn a_file_outlives_a_signal() {
+    for ending in ["killed", "aborted"] {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .env(ENDING, ending)
+            .env(PROFILE, folder.join(format!("session-{ending}")))
+            .env("MEMSCOPE_FILE", folder.join("region"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(process.stdout.take().unwrap()).lines();
+        let is_ready = said.map_while(Result::ok).any(|line| line == "ready");
+        assert_eq!(is_ready, ending == "killed");
+        if is_ready {
+            process.kill().unwrap();
+        }
+        assert!(process.wait().unwrap().code().is_none(), "{ending}");
+        let file = folder.join(format!("region.{}", process.id()));
+        let region = memscope_profile::Region::open_path(&file).unwrap();
+        let profile = region.read(memscope_profile::model::End::Unknown).unwrap().profile;
+        let sites = profile.sites.iter().filter(|site| site.counts.live_bytes() == 12_345);
+        assert_eq!(sites.count(), 1, "{ending}");
+        assert_eq!(profile.run.pid, process.id());
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+/// When the profile was kept, the file is no longer needed.
+fn a_file_goes_when_the_profile_was_kept() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("regions");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).unwrap();
+    let (text, sites) = end_with("return", &[("MEMSCOPE_FILE", folder.join("region"))]);
+    assert_eq!((sites, text.matches("Kept in").count()), (1, 1), "{text}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
 // Without the harness, which keeps what it allocates: what the started processes leave behind is their own.
 fn main() {
     if cfg!(any(loom, feature = "off")) {
@@ -121,4 +175,6 @@ fn main() {
     }
     what_was_recorded_is_kept_however_it_ends();
     a_program_that_frees_everything_has_no_leaks();
+    a_file_outlives_a_signal();
+    a_file_goes_when_the_profile_was_kept();
 }

@@ -34,7 +34,11 @@ fn a_program_of_edition_2021_that_aborts_in_a_panic_runs() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     for (arguments, signal) in [(&[][..], None), (&["panic"], Some(libc::SIGABRT))] {
-        let output = Command::new(&program).args(arguments).output().unwrap();
+        let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join("user.memscope");
+        let _ = std::fs::remove_file(&profile);
+        let output = Command::new(&program).arg(&profile).args(arguments).output().unwrap();
+        // Kept by the guard, or in the panic, which nobody survives.
+        assert!(profile.exists(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.signal(), signal, "{text}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "1000 1 1\n", "{text}");
