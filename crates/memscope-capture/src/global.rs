@@ -424,16 +424,14 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
         // SAFETY: as above.
         return unsafe { me.realloc_beside(door, Entry { sp, rbp }, block, layout, new_size) };
     }
-    match own::mode(me.settings) {
+    let (mode, entry) = (own::mode(me.settings), Entry { sp, rbp });
+    if mode == SAMPLED {
         // SAFETY: as above.
-        SAMPLED => {
-            return unsafe { me.realloc_sampled(Entry { sp, rbp }, block, layout, new_size) };
-        }
+        return unsafe { me.realloc_sampled(entry, block, layout, new_size) };
+    }
+    if mode == COUNTING || mode == SWITCHED {
         // SAFETY: as above.
-        COUNTING | SWITCHED => {
-            return unsafe { me.realloc_switched(Entry { sp, rbp }, block, layout, new_size) };
-        }
-        _ => {}
+        return unsafe { me.realloc_switched(entry, block, layout, new_size) };
     }
     // The old half is recorded first: another thread may be given the address at once.
     let forgotten = hooks::forget_moving(Own::start, block.cast(), true);

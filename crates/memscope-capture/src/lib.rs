@@ -21,6 +21,7 @@
 //!          site    stack hash -> the thread's counter row (first sight: address, node, site are interned)
 //!
 //! global   the same for a Rust global allocator         side    threads that are set aside, or watched
+//! own      a process that records itself                   switched, counted   its modes, and changing them
 //! name     names that the program gives to blocks           task    what is current when a block is made
 //! door     all of this, for a program that carries the library and is preloaded as well
 //! process  the region and what is shared between threads      thread  what belongs to one thread

@@ -176,10 +176,10 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
     }
     let interval_bytes = INTERVAL.load(Ordering::Relaxed);
     if PROCESS.state() == BLANK {
-        // SAFETY: null, or the C string that `start` stored, which lives for ever.
-        let file = unsafe { FILE.load(Ordering::Relaxed).as_ref() }
-            // SAFETY: as above.
-            .map(|first| unsafe { CStr::from_ptr(first) });
+        // ORDERING: relaxed, as above.
+        let file = FILE.load(Ordering::Relaxed).cast_const();
+        // SAFETY: what `start` stored is null or a C string that lives for ever.
+        let file = (!file.is_null()).then(|| unsafe { CStr::from_ptr(file) });
         begin(Settings { mode, interval_bytes, file });
         return if PROCESS.is_on() { Ok(()) } else { Err(Refused::NoRegion) };
     }

@@ -49,28 +49,31 @@ pub(crate) unsafe fn allocated<H: Host>(entry: Entry, kind: Kind, block: RawBloc
         PROCESS.note_early_event();
         return;
     }
-    let is_odd = own::is_region_sampled();
+    let is_region_sampled = own::is_region_sampled();
     match own::now() {
-        // SAFETY: passed on; likewise below.
-        EXACT if is_odd => unsafe { record_odd(entry, kind, block, size) },
-        EXACT => unsafe {
+        EXACT if !is_region_sampled => {
             free_late(block);
-            hooks::record(H::start, entry, kind, block, size);
-        },
-        SAMPLED if sampled::hooks::is_sampled(size) => unsafe {
-            if is_odd {
-                sampled::hooks::record::<H>(entry, kind, block, size);
+            // SAFETY: passed on; likewise below.
+            unsafe { hooks::record(H::start, entry, kind, block, size) };
+        }
+        // SAFETY: as above.
+        EXACT => unsafe { record_odd(entry, kind, block, size) },
+        SAMPLED if sampled::hooks::is_sampled(size) => {
+            if is_region_sampled {
+                // SAFETY: as above.
+                unsafe { sampled::hooks::record::<H>(entry, kind, block, size) };
             } else {
-                record_odd(entry, kind, block, size);
+                // SAFETY: as above.
+                unsafe { record_odd(entry, kind, block, size) };
             }
-        },
+        }
         COUNTING if block.is_null() => {
             if let Some(mut guard) = Guard::take(H::start) {
                 event::failed(&mut guard);
             }
         }
         COUNTING if !side::is_aside() => {
-            if is_odd {
+            if is_region_sampled {
                 counted::allocated_among_samples(size);
             } else {
                 counted::allocated(|| {}, size);
