@@ -348,6 +348,10 @@ pub(crate) struct View {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) top: usize,
 
+    /// How many types of blocks the report shows
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) types: usize,
+
     /// What the flame graph and the collapsed stacks count
     #[arg(long, default_value = "peak", value_parser = metric())]
     pub(crate) metric: Metric,

@@ -20,6 +20,7 @@ pub(crate) fn write_text(
         width: style.columns,
         colour: style.colour,
         top: view.top,
+        types: view.types,
         base: base(),
         ..text::Options::default()
     };

@@ -77,6 +77,9 @@ fn check_stacks(profile: &Profile) -> Result<(), String> {
         if site.label as usize > profile.labels.len() {
             return Err(format!("site {index} names a label that is not there"));
         }
+        if site.heap_type as usize > profile.types.len() {
+            return Err(format!("site {index} names a type that is not there"));
+        }
         if site.stack as usize > profile.stacks.len() {
             return Err(format!("site {index} names a stack that is not there"));
         }
@@ -132,7 +135,8 @@ mod tests {
         assert_eq!(check(&good()), Ok(()));
         assert_eq!(check(&Profile::default()), Ok(()));
         type Break = (&'static str, fn(&mut Profile));
-        let breaks: [Break; 12] = [
+        let breaks: [Break; 13] = [
+            ("names a type", |it| it.sites[0].heap_type = 1),
             ("first text", |it| it.strings[0].push('x')),
             ("a text", |it| it.frames[0].file = 2),
             ("a module", |it| it.addresses[0].module = 1),

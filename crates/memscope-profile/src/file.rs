@@ -27,6 +27,7 @@ mod tests;
 use crate::check::check;
 use crate::error::{Cause, Error, Result};
 use crate::model::Profile;
+use crate::types;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
@@ -155,8 +156,12 @@ pub fn read(mut input: impl Read, name: &str) -> Result<Profile> {
     if body.len() as u64 != body_bytes {
         return Err(Error::corrupt(name, "it does not have the length that it says"));
     }
-    let profile = body::decode(&body).map_err(|what| Error::corrupt(name, what))?;
+    let mut profile = body::decode(&body).map_err(|what| Error::corrupt(name, what))?;
     check(&profile).map_err(|what| Error::corrupt(name, what))?;
+    if !body::has_types(&body) {
+        // Written before there were types: the functions' names still say them.
+        types::assign(&mut profile, &types::TypeSizes::default());
+    }
     Ok(profile)
 }
 

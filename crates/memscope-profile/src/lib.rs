@@ -52,6 +52,7 @@ pub mod region;
 pub mod suppression;
 pub mod symbolize;
 pub mod timeline;
+pub mod types;
 
 pub use error::{Error, Result};
 pub use model::Profile;

@@ -7,6 +7,9 @@
 use crate::estimate::Deviations;
 use serde::{Deserialize, Serialize};
 
+mod heap_type;
+
+pub use heap_type::{HeapType, TypeEvidence, TypeLayout};
 pub use memscope_region::row::{Kind, MissCause};
 
 /// What one process did with its memory.
@@ -29,6 +32,8 @@ pub struct Profile {
     pub stacks: Vec<StackNode>,
     /// Allocation sites with their counts.
     pub sites: Vec<Site>,
+    /// What the blocks of sites are.
+    pub types: Vec<HeapType>,
     /// Threads, in the order in which they were first seen.
     pub threads: Vec<Thread>,
     /// Names that the program gave to blocks, and the trackers that gave them.
@@ -348,6 +353,8 @@ pub struct Site {
     pub task: u32,
     /// The name that the program gave to these blocks: its place in [`Profile::labels`] plus one, 0 if none.
     pub label: u32,
+    /// What its blocks are: place in [`Profile::types`] plus one, 0 if nothing is known.
+    pub heap_type: u32,
     /// When the site was first met, in milliseconds since the start.
     pub first_ms: u64,
     /// What happened there.

@@ -5,9 +5,11 @@
 //! are written out as lists of frame numbers, frames carry their address and module, numbers that may exceed what
 //! JavaScript holds exactly (addresses) are hexadecimal texts.
 //!
-//! Everything is written as it goes: memory does not grow with the profile, apart from four bytes per address.
+//! Everything is written as it goes: memory does not grow with the profile, apart from four bytes per address and
+//! some for each type and site.
 //! Deliberately absent: rankings and other findings, which follow from what is here.
 
+mod by_type;
 mod form;
 mod intervals;
 mod named;

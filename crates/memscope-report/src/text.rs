@@ -1,13 +1,14 @@
 //! The report for a terminal.
 //!
-//! Order: which command and how it ended, how complete the recording is, warnings, totals, the top sites by four
-//! metrics, named values and tasks, threads, the other processes of the run. What matters most stands first, so that the first ten lines answer "can I trust this, and how
-//! much memory was it?".
+//! Order: which command and how it ended, how complete the recording is, warnings, totals, types, the top sites by four
+//! metrics, named values and tasks, threads, the other processes of the run. What matters most stands first, so that the
+//! first ten lines answer "can I trust this, and how much memory was it?".
 //!
 //! Invariants: no number without a unit; estimates are marked; a section with nothing to show says so in one line;
 //! foreign text (names, paths, arguments) cannot control the terminal.
 //! Deliberately absent: finding out the terminal's width and whether it has colours. The caller knows.
 
+pub(crate) mod by_type;
 pub(crate) mod figures;
 mod frames;
 pub(crate) mod head;
@@ -18,6 +19,7 @@ pub(crate) mod paths;
 mod processes;
 mod sites;
 pub(crate) mod stack;
+mod table;
 mod threads;
 pub(crate) mod totals;
 pub(crate) mod units;
@@ -37,6 +39,8 @@ pub struct Options {
     pub colour: bool,
     /// How many sites to show by each metric.
     pub top: usize,
+    /// How many types to show.
+    pub types: usize,
     /// How many functions of a stack to show before the rest is folded.
     pub max_functions: usize,
     /// The folder that source paths are shown relative to, beside that of the project that built the program.
@@ -46,7 +50,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { width: 100, colour: false, top: 5, max_functions: 8, base: String::new() }
+        Self { width: 100, colour: false, top: 5, types: 10, max_functions: 8, base: String::new() }
     }
 }
 
@@ -62,6 +66,7 @@ pub fn write(profile: &Profile, options: &Options, out: &mut dyn Write) -> io::R
     if profile.completeness.attempts > 0 || profile.totals.allocations > 0 {
         page.blank()?;
         totals::write(profile, &mut page)?;
+        by_type::write(profile, options.types, &mut page)?;
         sites::write(&Analysis::new(profile), options, &mut page)?;
         named::write(profile, &options.base, &mut page)?;
         threads::write(profile, &mut page)?;

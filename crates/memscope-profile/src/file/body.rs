@@ -5,6 +5,7 @@
 //! "profile"             what is small, in MessagePack with named fields
 //! "stacks.parent" ...   a column (see `columns`) of a large vector
 //! "deviations.frees" .. the same, one row for each site; only if the run was sampled
+//! "sites.heap_type"     a number for each site; older files have none, and types are named anew
 //! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
 //! ```
 //!
@@ -15,6 +16,9 @@ use crate::estimate::Deviations;
 use crate::model::{Address, Frame, Profile, Sample, Site, SiteChange, StackNode, Timeline};
 use std::collections::HashMap;
 use std::io;
+
+/// The part with the type of each site.
+const HEAP_TYPES: &str = "sites.heap_type";
 
 /// Encodes the profile.
 pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
@@ -28,6 +32,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         frames,
         stacks,
         sites,
+        types,
         threads,
         labels,
         tasks,
@@ -43,6 +48,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         completeness: completeness.clone(),
         totals: *totals,
         modules: modules.clone(),
+        types: types.clone(),
         threads: threads.clone(),
         labels: labels.clone(),
         tasks: tasks.clone(),
@@ -59,6 +65,8 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
     Frame::put_columns(frames, &mut body);
     StackNode::put_columns(stacks, &mut body);
     Site::put_columns(sites, &mut body);
+    let heap_types = sites.iter().map(|site| u64::from(site.heap_type));
+    put(&mut body, HEAP_TYPES, &columns::encode(heap_types));
     let deviations: Vec<_> = sites.iter().map(|site| site.counts.deviations).collect();
     if deviations.iter().any(|it| *it != Deviations::default()) {
         Deviations::put_columns(&deviations, &mut body);
@@ -83,6 +91,16 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     profile.frames = Frame::columns(&parts)?;
     profile.stacks = StackNode::columns(&parts)?;
     profile.sites = Site::columns(&parts)?;
+    if parts.has(HEAP_TYPES) {
+        let mut sites = profile.sites.iter_mut();
+        parts.decode(HEAP_TYPES, |number| match (sites.next(), u32::try_from(number)) {
+            (Some(site), Ok(number)) => {
+                site.heap_type = number;
+                true
+            }
+            _ => false,
+        })?;
+    }
     if parts.has("deviations.allocations") {
         let deviations = Deviations::columns(&parts)?;
         if deviations.len() != profile.sites.len() {
@@ -95,6 +113,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     profile.strings = strings(&parts)?;
     profile.timeline.samples = samples(&parts)?;
     Ok(profile)
+}
+
+/// Whether the body says of each site which type its blocks are of.
+pub(super) fn has_types(body: &[u8]) -> bool {
+    Parts::new(body).is_ok_and(|parts| parts.has(HEAP_TYPES))
 }
 
 fn strings(parts: &Parts<'_>) -> Result<Vec<String>, String> {

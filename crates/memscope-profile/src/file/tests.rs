@@ -3,8 +3,9 @@
 use super::*;
 use crate::estimate::Deviations;
 use crate::model::{
-    Address, Completeness, Counts, End, Frame, Label, Mark, Module, ProcessSummary, Run, Sample,
-    Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, Warning,
+    Address, Completeness, Counts, End, Frame, HeapType, Label, Mark, Module, ProcessSummary, Run,
+    Sample, Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, TypeEvidence,
+    TypeLayout, Warning,
 };
 use crate::mutation::{Numbers, executions, mutate};
 use proptest::prelude::*;
@@ -21,6 +22,7 @@ fn sample(stacks: u32) -> Profile {
         truncated: index % 7 == 3,
         task: index % 3,
         label: index % 2,
+        heap_type: index % 3,
         first_ms: u64::from(index) * 3,
         counts: Counts {
             allocations: u64::from(index) * 1000,
@@ -93,6 +95,15 @@ fn sample(stacks: u32) -> Profile {
             .collect(),
         stacks: (0..stacks).map(|it| StackNode { parent: it / 2, address: it }).collect(),
         sites: (0..stacks).map(site).collect(),
+        types: vec![
+            HeapType { name: "Vec<Order>".into(), value_bytes: 48, ..HeapType::default() },
+            HeapType {
+                name: "in parse".into(),
+                evidence: TypeEvidence::Raw,
+                layout: TypeLayout::Table,
+                value_bytes: 0,
+            },
+        ],
         threads: vec![Thread { tid: 9, name: "main".into(), ..Thread::default() }],
         timeline: Timeline {
             interval_ms: 100,

@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::model::{Frame, Profile, StringId, Symbols};
+use crate::types;
 use module::ModuleFiles;
 pub use object_file::build_id;
 use task::{Found, Job, Task, Wanted};
@@ -96,6 +97,7 @@ pub fn symbolize(
         |task: Task| task.run(|module| ModuleFiles::open(module, run_start_ns, search), advance);
     let found = run_all(tasks, search.threads.max(1), &run);
     merge(profile, found);
+    types::assign(profile, &types::TypeSizes::default());
 }
 
 /// Sorts the addresses that have no frames by module, the largest share of work first.

@@ -2,9 +2,11 @@
 //!
 //! A separate set of structs, so that the profile's own fields can change without changing what was published.
 
+use super::by_type::{self, TypeForm};
 use super::intervals::IntervalsForm;
 use super::named::{TaskForm, VariableForm};
 use super::processes::{InheritedForm, MarkForm, ProcessForm};
+
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
     Thread, Totals,
@@ -16,6 +18,9 @@ pub(super) struct Document<'p> {
     profile: &'p Profile,
     /// For each address, the number of its first frame in the JSON's list of frames; then their total.
     first_frames: Vec<u32>,
+    types: Vec<TypeForm>,
+    /// For each site, the place of its type.
+    types_of_sites: Vec<u32>,
 }
 
 impl<'p> Document<'p> {
@@ -28,7 +33,8 @@ impl<'p> Document<'p> {
             next = next.saturating_add(address.frames_len.max(1));
         }
         first_frames.push(next);
-        Self { profile, first_frames }
+        let (types, types_of_sites) = by_type::types(profile);
+        Self { profile, first_frames, types, types_of_sites }
     }
 
     fn text(&self, id: u32) -> Option<&'p str> {
@@ -56,6 +62,7 @@ impl Serialize for Document<'_> {
         map.serialize_entry("modules", &List(|| profile.modules.iter().map(ModuleForm::of)))?;
         map.serialize_entry("frames", &List(|| self.frames()))?;
         map.serialize_entry("sites", &List(|| self.sites()))?;
+        map.serialize_entry("types", &self.types)?;
         map.serialize_entry(
             "timeline",
             &TimelineForm {
@@ -376,7 +383,7 @@ impl<'p> Document<'p> {
     }
 
     fn sites(&self) -> impl Iterator<Item = SiteForm<'_, 'p>> {
-        self.profile.sites.iter().map(move |site| {
+        self.profile.sites.iter().zip(&self.types_of_sites).map(move |(site, heap_type)| {
             let Counts {
                 allocations,
                 allocated_bytes,
@@ -396,6 +403,7 @@ impl<'p> Document<'p> {
                     None => "unknown",
                 },
                 stack: StackForm { document: self, stack: site.stack },
+                heap_type: *heap_type,
                 truncated: site.truncated,
                 task: site.task,
                 first_ms: site.first_ms,
@@ -418,6 +426,8 @@ impl<'p> Document<'p> {
 struct SiteForm<'d, 'p> {
     kind: &'static str,
     stack: StackForm<'d, 'p>,
+    #[serde(rename = "type")]
+    heap_type: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
     #[serde(skip_serializing_if = "is_zero")]
@@ -444,7 +454,7 @@ struct StackForm<'d, 'p> {
 
 impl Serialize for StackForm<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Document { profile, first_frames } = self.document;
+        let Document { profile, first_frames, .. } = self.document;
         let mut seq = serializer.serialize_seq(None)?;
         let mut stack = self.stack;
         while let Some(node) = stack.checked_sub(1).and_then(|n| profile.stacks.get(n as usize)) {

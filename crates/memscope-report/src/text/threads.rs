@@ -2,7 +2,8 @@
 //! of the same name that have a line each are told apart by their ids.
 
 use super::figures::Figures;
-use super::page::{Breaks, Ink, Page, columns, elide_middle, span};
+use super::page::{Breaks, Ink, Page, span};
+use super::table;
 use super::units::{count, counted};
 use memscope_profile::model::{Mode, Profile, Thread};
 use std::collections::{HashMap, HashSet};
@@ -93,7 +94,7 @@ pub(super) fn write(profile: &Profile, page: &mut Page<'_>) -> io::Result<()> {
                     span(Ink::Plain, format!(", {} in all", count(threads.len() as u64))),
                 ],
             )?;
-            table(&lines(threads), profile.run.mode, figures, page)
+            write_lines(&lines(threads), profile.run.mode, figures, page)
         }
     }
 }
@@ -153,9 +154,14 @@ fn has_namesakes(lines: &[Line]) -> bool {
 }
 
 /// Writes the lines under a heading, with as many columns as the page is wide enough for.
-fn table(lines: &[Line], mode: Mode, figures: Figures, page: &mut Page<'_>) -> io::Result<()> {
+fn write_lines(
+    lines: &[Line],
+    mode: Mode,
+    figures: Figures,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
     type Cell = fn(&Line, Figures) -> String;
-    let mut all: Vec<(&str, Cell)> = vec![
+    let mut all: Vec<(&'static str, Cell)> = vec![
         ("allocated", |line, figures| figures.bytes(line.allocated_bytes)),
         ("allocations", |line, figures| figures.count(line.allocations)),
         ("temporary", |line, figures| figures.share(line.temporary, line.allocations)),
@@ -175,33 +181,11 @@ fn table(lines: &[Line], mode: Mode, figures: Figures, page: &mut Page<'_>) -> i
     if has_namesakes(lines) {
         all.insert(0, ("tid", |line, _| line.tid.map_or(String::new(), |tid| tid.to_string())));
     }
-    let longest = lines.iter().map(|line| columns(&line.name)).max().unwrap_or(0);
-    let mut name_columns = longest.clamp(6, MAX_NAME_COLUMNS);
-    let mut grid: Vec<(usize, Vec<String>)> = Vec::new();
-    let mut used = 2;
-    for (heading, cell) in all {
-        let mut cells = vec![heading.to_owned()];
-        cells.extend(lines.iter().map(|line| cell(line, figures)));
-        let width = cells.iter().map(|cell| columns(cell)).max().unwrap_or(0) + 2;
-        if used + width + name_columns.min(12) > page.width() {
-            break;
-        }
-        used += width;
-        grid.push((width, cells));
-    }
-    name_columns = name_columns.min(page.width().saturating_sub(used));
-    let names = std::iter::once("thread").chain(lines.iter().map(|line| line.name.as_str()));
-    for (n, name) in names.enumerate() {
-        let name = elide_middle(name, name_columns);
-        let mut text = name.clone() + &" ".repeat(name_columns - columns(&name));
-        for (width, cells) in &grid {
-            text.push_str(&" ".repeat(width - columns(&cells[n])));
-            text.push_str(&cells[n]);
-        }
-        let ink = if n == 0 { Ink::Faint } else { Ink::Plain };
-        page.paragraph(2, 2, Breaks::Words, &[span(ink, text)])?;
-    }
-    Ok(())
+    let names = lines.iter().map(|line| line.name.as_str()).collect();
+    let columns = all
+        .into_iter()
+        .map(|(heading, cell)| (heading, lines.iter().map(|line| cell(line, figures)).collect()));
+    table::write(("thread", names), columns.collect(), MAX_NAME_COLUMNS, page)
 }
 
 #[cfg(test)]
