@@ -29,8 +29,9 @@ use std::time::{Duration, Instant};
 /// Lines of each ranking.
 const MAX_LINES: usize = 200;
 
-/// A look is followed by a pause of so many times its own duration.
-const PAUSES_PER_LOOK: u32 = 4;
+/// A look is followed by a pause of so many times its own duration: what reads a hundred thousand stacks takes their
+/// counters out of the cache of the processor that writes them.
+const PAUSES_PER_LOOK: u32 = 9;
 
 /// What was seen at one moment.
 #[derive(Debug)]
