@@ -10,9 +10,10 @@ use memscope_profile::analyze::Metric;
 use memscope_profile::model::{Counts, End, Profile, TypeEvidence};
 use memscope_profile::types::{EvidenceShares, TypeHistogram, TypeLine};
 use std::io;
+use std::ops::RangeInclusive;
 
-/// Names of types are cut to this many columns.
-const MAX_NAME_COLUMNS: usize = 60;
+/// Columns for the name of a type: it is what the table is for, so figures give way to it.
+const NAME_COLUMNS: RangeInclusive<usize> = 36..=60;
 
 /// How the blocks of nothing known are called.
 const UNKNOWN: &str = "(unknown)";
@@ -31,7 +32,7 @@ pub(super) fn write(profile: &Profile, top: usize, page: &mut Page<'_>) -> io::R
     table::write(
         ("type", names),
         columns(shown, &histogram, profile, figures),
-        MAX_NAME_COLUMNS,
+        NAME_COLUMNS,
         page,
     )?;
     if rest.is_empty() {

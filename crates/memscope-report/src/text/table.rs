@@ -2,31 +2,35 @@
 
 use super::page::{Breaks, Ink, Page, columns, elide_middle, span};
 use std::io;
+use std::ops::RangeInclusive;
 
 /// A heading and a cell for each line.
 pub(super) type Column = (&'static str, Vec<String>);
 
-/// Fewer columns than this no name is cut to in order to show a further figure.
-const MIN_NAME_COLUMNS: usize = 12;
+/// What is left to a name beside the first figure.
+const FIRST_FIGURE_NAME_COLUMNS: usize = 6;
 
-/// Writes the table, indented by two. Names are cut to `max_name_columns`, or fewer on a narrow page; columns that find no
-/// place are left out, the last first.
+/// Writes the table, indented by two. Names are cut to the most of `name_columns`, and to no fewer than the least of them in
+/// order to show a further figure: figures that find no place are left out, the last first. A page too narrow for both
+/// has the first figure.
 pub(super) fn write(
     names: (&str, Vec<&str>),
     figures: Vec<Column>,
-    max_name_columns: usize,
+    name_columns: RangeInclusive<usize>,
     page: &mut Page<'_>,
 ) -> io::Result<()> {
     let (heading, names) = names;
     let longest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
-    let mut name_columns = longest.clamp(columns(heading).min(max_name_columns), max_name_columns);
+    let (least, most) = name_columns.into_inner();
+    let mut name_columns = longest.clamp(columns(heading).min(most), most);
     let mut grid: Vec<(usize, Vec<String>)> = Vec::new();
     let mut used = 2;
     for (heading, lines) in figures {
         let mut cells = vec![heading.to_owned()];
         cells.extend(lines);
         let width = cells.iter().map(|cell| columns(cell)).max().unwrap_or(0) + 2;
-        if used + width + name_columns.min(MIN_NAME_COLUMNS) > page.width() {
+        let room = if grid.is_empty() { least.min(FIRST_FIGURE_NAME_COLUMNS) } else { least };
+        if used + width + name_columns.min(room) > page.width() {
             break;
         }
         used += width;

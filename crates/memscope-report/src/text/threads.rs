@@ -8,11 +8,12 @@ use super::units::{count, counted};
 use memscope_profile::model::{Mode, Profile, Thread};
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::ops::RangeInclusive;
 
 /// More threads than this are folded by the pattern of their names, and then cut to as many lines.
 const MAX_LINES: usize = 20;
-/// Names are cut to this many columns, or fewer on a narrow page.
-const MAX_NAME_COLUMNS: usize = 40;
+/// Columns for a name.
+const NAME_COLUMNS: RangeInclusive<usize> = 12..=40;
 
 /// A line: a thread, or several with names of one pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -185,7 +186,7 @@ fn write_lines(
     let columns = all
         .into_iter()
         .map(|(heading, cell)| (heading, lines.iter().map(|line| cell(line, figures)).collect()));
-    table::write(("thread", names), columns.collect(), MAX_NAME_COLUMNS, page)
+    table::write(("thread", names), columns.collect(), NAME_COLUMNS, page)
 }
 
 #[cfg(test)]
