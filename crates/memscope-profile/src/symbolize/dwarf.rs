@@ -4,31 +4,26 @@
 //! [`Lookup`] is one thread's view of it, which keeps what it has parsed.
 //!
 //! Invariants: all reading is bounded (see [`super::guard`]); an error at one address says nothing about the next
-//! one. Deliberately absent: types and variables.
+//! one. Deliberately absent: variables, and types but for
+//! the sizes of those that functions have as generic arguments.
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::Arc;
 
 use addr2line::{Context, LookupContinuation, LookupResult};
-use gimli::{
-    AttributeValue, DebugInfoOffset, Dwarf, DwarfFileType, DwarfPackage, DwarfSections, SectionId,
-    Unit, UnitOffset, UnitRef,
-};
+use gimli::{DwarfPackage, DwarfSections, SectionId, UnitOffset};
 
 use super::demangle::MAX_NAME_BYTES;
 use super::guard::{Bounded, Limits};
 use super::names::Names;
 use super::object_file::ObjectFile;
 use super::split::{DwoFiles, PackageSections};
+use super::units::Units;
 use crate::model::Frame;
+use crate::types;
 
 /// More functions than this are not inlined into one place by any compiler.
 const MAX_FRAMES: usize = 1024;
-
-/// How often a function's entry may refer to another for its name.
-const MAX_REFERENCES: usize = 8;
 
 /// The sections of one file that are needed to find functions and lines.
 #[derive(Debug)]
@@ -103,6 +98,10 @@ pub(super) struct Lookup<'a> {
     package: Option<DwarfPackage<Bounded<'a>>>,
     dwo_files: &'a DwoFiles,
     units: Units<'a>,
+    /// Sizes of types that functions have as generic arguments, by the types' texts; of two with one text, neither.
+    type_sizes: HashMap<String, Option<u64>>,
+    /// Functions whose generic arguments were looked at, by name and file.
+    seen: HashSet<(u32, u32)>,
 }
 
 impl<'a> Lookup<'a> {
@@ -119,7 +118,20 @@ impl<'a> Lookup<'a> {
         }
         let package = info.package.as_ref().and_then(|package| package.borrow(limits));
         let context = Context::from_dwarf(dwarf)?;
-        Ok(Self { context, limits, package, dwo_files, units: Units::default() })
+        Ok(Self {
+            context,
+            limits,
+            package,
+            dwo_files,
+            units: Units::default(),
+            type_sizes: HashMap::new(),
+            seen: HashSet::new(),
+        })
+    }
+
+    /// The sizes of types that were met.
+    pub(super) fn into_type_sizes(self) -> impl Iterator<Item = (String, Option<u64>)> {
+        self.type_sizes.into_iter()
     }
 
     /// Appends the frames at `address` (in the file's own terms), the innermost first; none if it is not covered.
@@ -132,22 +144,28 @@ impl<'a> Lookup<'a> {
     ) -> gimli::Result<()> {
         let start = frames.len();
         let result = self.append_frames(address, names, frames);
-        if result.is_err() {
-            frames.truncate(start);
+        match &result {
+            Ok(entries) => {
+                for (place, offset) in entries {
+                    self.learn_sizes(frames[*place], address, *offset, names);
+                }
+            }
+            Err(_) => frames.truncate(start),
         }
         if let Some((outermost, inner)) = frames[start..].split_last_mut() {
             inner.iter_mut().for_each(|frame| frame.inlined = true);
             outermost.inlined = false;
         }
-        result
+        result.map(|_| ())
     }
 
+    /// Gives the places of the frames whose functions have entries, and these.
     fn append_frames(
         &mut self,
         address: u64,
         names: &mut Names,
         frames: &mut Vec<Frame>,
-    ) -> gimli::Result<()> {
+    ) -> gimli::Result<Vec<(usize, UnitOffset)>> {
         let start = frames.len();
         let mut lookup = self.context.find_frames(address);
         let mut found = loop {
@@ -159,6 +177,7 @@ impl<'a> Lookup<'a> {
                 }
             }
         };
+        let mut offsets = Vec::new();
         while let Some(frame) = found.next()? {
             if frames.len() - start == MAX_FRAMES || self.limits.are_reached() {
                 return Err(gimli::Error::Io);
@@ -171,6 +190,7 @@ impl<'a> Lookup<'a> {
                 names.function(&raw, debug_name)
             });
             let location = frame.location.as_ref();
+            let offset = frame.dw_die_offset;
             frames.push(Frame {
                 function: function.map_or(0, |function| function.name),
                 symbol: function.map_or(0, |function| function.symbol),
@@ -181,76 +201,33 @@ impl<'a> Lookup<'a> {
                 column: location.and_then(|location| location.column).unwrap_or(0),
                 inlined: false,
             });
+            offsets.extend(offset.map(|offset| (frames.len() - 1, offset)));
         }
-        Ok(())
+        Ok(offsets)
     }
-}
 
-/// Units that were parsed only because entries of other units refer to them (as link-time optimization makes them do).
-#[derive(Default)]
-struct Units<'a> {
-    starts: OnceCell<Vec<DebugInfoOffset<usize>>>,
-    parsed: HashMap<usize, Option<Arc<Unit<Bounded<'a>>>>>,
-}
-
-impl<'a> Units<'a> {
-    /// The name (not the linker's) of the function whose entry is at `offset` in the unit that covers `address`.
-    fn debug_name(
-        &mut self,
-        context: &Context<Bounded<'a>>,
-        address: u64,
-        offset: UnitOffset,
-    ) -> Option<String> {
-        let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
-        let dwarf = covering.dwarf;
-        let mut place = Place::Covering(offset);
-        for _ in 0..MAX_REFERENCES {
-            let (unit, offset) = match &place {
-                Place::Covering(offset) => (covering, *offset),
-                Place::Other(unit, offset) => (UnitRef::new(dwarf, unit), *offset),
-            };
-            let entry = unit.entry(offset).ok()?;
-            if let Some(name) = entry.attr_value(gimli::DW_AT_name) {
-                return Some(unit.attr_string(name).ok()?.text(MAX_NAME_BYTES)?.into_owned());
-            }
-            let origin = entry.attr_value(gimli::DW_AT_abstract_origin);
-            place = match origin.or_else(|| entry.attr_value(gimli::DW_AT_specification))? {
-                AttributeValue::UnitRef(next) => match place {
-                    Place::Covering(_) => Place::Covering(next),
-                    Place::Other(unit, _) => Place::Other(unit, next),
-                },
-                AttributeValue::DebugInfoRef(next) if dwarf.file_type == DwarfFileType::Main => {
-                    let unit = self.containing(dwarf, next)?;
-                    let offset = next.to_unit_offset(&unit.header)?;
-                    Place::Other(unit, offset)
+    /// Looks at the generic arguments of a function that may ask for memory of their type.
+    fn learn_sizes(&mut self, frame: Frame, address: u64, offset: UnitOffset, names: &Names) {
+        if !self.seen.insert((frame.function, frame.file)) {
+            return;
+        }
+        let text = |id| names.get(id).unwrap_or_default();
+        let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
+        let Some(texts) = types::value_arguments(name, symbol, file) else { return };
+        let Some(parameters) = self.units.type_parameters(&self.context, address, offset) else {
+            return;
+        };
+        // Where a name leaves allocators out, the entry has them.
+        let parameters = parameters.into_iter().filter(|it| !types::is_allocator_name(&it.name));
+        for (text, parameter) in texts.iter().zip(parameters) {
+            let element = types::array_element(text).zip(parameter.element_bytes);
+            let whole = parameter.bytes.map(|bytes| (*text, bytes));
+            for (text, bytes) in whole.into_iter().chain(element) {
+                let known = self.type_sizes.entry(text.to_owned()).or_insert(Some(bytes));
+                if *known != Some(bytes) {
+                    *known = None;
                 }
-                _ => return None,
-            };
-        }
-        None
-    }
-
-    fn containing(
-        &mut self,
-        dwarf: &Dwarf<Bounded<'a>>,
-        offset: DebugInfoOffset,
-    ) -> Option<Arc<Unit<Bounded<'a>>>> {
-        let starts = self.starts.get_or_init(|| {
-            let mut headers = dwarf.units();
-            let mut starts = Vec::new();
-            while let Ok(Some(header)) = headers.next() {
-                starts.extend(header.debug_info_offset());
             }
-            starts
-        });
-        let start = starts[..starts.partition_point(|start| start.0 <= offset.0)].last()?;
-        let parse = || dwarf.unit(dwarf.unit_header(*start).ok()?).ok().map(Arc::new);
-        self.parsed.entry(start.0).or_insert_with(parse).clone()
+        }
     }
-}
-
-/// An entry: in the unit that covers the address, or in another one.
-enum Place<'a> {
-    Covering(UnitOffset),
-    Other(Arc<Unit<Bounded<'a>>>, UnitOffset),
 }

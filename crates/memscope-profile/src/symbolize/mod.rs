@@ -21,6 +21,7 @@ pub mod program;
 mod split;
 mod symbol_table;
 mod task;
+mod units;
 mod warning;
 
 use std::collections::{HashMap, VecDeque};
@@ -96,8 +97,14 @@ pub fn symbolize(
     let run =
         |task: Task| task.run(|module| ModuleFiles::open(module, run_start_ns, search), advance);
     let found = run_all(tasks, search.threads.max(1), &run);
+    let mut sizes = types::TypeSizes::default();
+    for found in &found {
+        for (text, bytes) in &found.type_sizes {
+            sizes.insert(found.module as u32 + 1, text, *bytes);
+        }
+    }
     merge(profile, found);
-    types::assign(profile, &types::TypeSizes::default());
+    types::assign(profile, &sizes);
 }
 
 /// Sorts the addresses that have no frames by module, the largest share of work first.

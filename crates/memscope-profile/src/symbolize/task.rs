@@ -65,6 +65,8 @@ pub(super) struct Found {
     /// Numbers in them are those of `names`.
     pub(super) frames: Vec<Frame>,
     pub(super) names: Names,
+    /// Sizes of types by their texts.
+    pub(super) type_sizes: Vec<(String, Option<u64>)>,
     /// Addresses asked for.
     pub(super) asked: usize,
     /// Addresses for which debug information gave a function.
@@ -99,6 +101,7 @@ impl Task {
                     .saturating_mul(2)
                     .saturating_add(64 << 20),
             ),
+            type_sizes: Vec::new(),
             asked: self.wanted.len(),
             by_debug_info: 0,
         };
@@ -151,6 +154,7 @@ impl Task {
             }
         }
         advance(self.wanted.len() % PROGRESS_STEP);
+        found.type_sizes.extend(lookup.into_iter().flat_map(Lookup::into_type_sizes));
         if let Some(error) = damage {
             let reason = if limits.are_reached() {
                 "it goes in circles".to_owned()

@@ -38,11 +38,10 @@ const MAX_FRAMES: usize = 128;
 pub(crate) struct TypeSizes(HashMap<(u32, String), Option<u64>>);
 
 impl TypeSizes {
-    #[cfg(test)]
-    /// Notes a size. Of two types with one text neither size is known.
-    pub(crate) fn insert(&mut self, module: u32, text: String, bytes: u64) {
-        let known = self.0.entry((module, text)).or_insert(Some(bytes));
-        if *known != Some(bytes) {
+    /// Notes a size, `None` if it is contested. Of two types with one text neither size is known.
+    pub(crate) fn insert(&mut self, module: u32, text: &str, bytes: Option<u64>) {
+        let known = self.0.entry((module, text.to_owned())).or_insert(bytes);
+        if *known != bytes {
             *known = None;
         }
     }
@@ -52,6 +51,22 @@ impl TypeSizes {
         text::known_bytes(text).or_else(by_debug_info)
     }
 }
+
+/// The generic arguments of a function that a rule knows, allocators left out; `None` for any other function.
+pub(crate) fn value_arguments<'n>(name: &'n str, symbol: &str, file: &str) -> Option<Vec<&'n str>> {
+    let call = Call::of(name, symbol.starts_with("_R"), file);
+    rules::find(&call.module, call.function).next()?;
+    let arguments: Vec<_> =
+        call.arguments.into_iter().filter(|text| !rules::is_allocator(text)).collect();
+    (!arguments.is_empty()).then_some(arguments)
+}
+
+/// Whether debug information calls an allocator so.
+pub(crate) fn is_allocator_name(name: &str) -> bool {
+    matches!(name, "Global" | "&Global" | "&alloc::alloc::Global" | "System")
+}
+
+pub(crate) use text::array_element;
 
 /// Gives each site of a symbolized profile its type, replacing those that it had.
 ///

@@ -46,7 +46,7 @@ fn typed(
     let mut profile = profile(frames, allocations, bytes);
     let mut known = TypeSizes::default();
     for (text, bytes) in sizes {
-        known.insert(0, (*text).to_owned(), *bytes);
+        known.insert(0, text, Some(*bytes));
     }
     assign(&mut profile, &known);
     let heap_type = profile.heap_type(&profile.sites[0]).cloned().unwrap_or_default();

@@ -74,7 +74,7 @@ pub(super) fn slice_element(text: &str) -> Option<&str> {
 }
 
 /// The element of an array, `[T; n]`.
-pub(super) fn array_element(text: &str) -> Option<&str> {
+pub(crate) fn array_element(text: &str) -> Option<&str> {
     let (element, length) = element(text)?;
     length.map(|_| element)
 }
