@@ -20,7 +20,7 @@ mod task;
 mod tests;
 
 pub use class::{Class, Classifier};
-pub use compare::{Change, Comparison, LineChange, Spread, compare};
+pub use compare::{Change, Comparison, LineChange, Spread, compare, compare_types};
 pub use merge::Analysis;
 pub use rank::{Line, Metric, Ranking};
 pub use stack::{FrameView, StackFrames};

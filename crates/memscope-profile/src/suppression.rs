@@ -14,7 +14,7 @@
 //! in [`Profile::suppressed`], so that the sites and it add up to what the sites alone did before.
 //! Deliberately absent: reading files, and the kinds of other sanitizers (races, mutexes), which have no meaning here.
 
-use crate::model::{Counts, Profile};
+use crate::model::{Counts, Profile, Site};
 use std::fmt;
 use std::str::FromStr;
 
@@ -126,27 +126,13 @@ impl Suppressions {
         }
         let stacks = self.stacks(profile);
         let mut taken: Vec<_> = self.0.iter().map(Suppressed::nothing).collect();
-        let mut places = Vec::with_capacity(profile.sites.len());
-        let mut kept = 0;
-        profile.sites.retain(|site| {
+        retain_sites(profile, |site| {
             let by = stacks.get(site.stack as usize).copied().flatten();
-            places.push(by.is_none().then_some(kept));
-            let Some(by) = by else {
-                kept += 1;
-                return true;
-            };
+            let Some(by) = by else { return true };
             taken[by].sites += 1;
             taken[by].counts.add(&site.counts);
-            profile.suppressed.add(&site.counts);
             false
         });
-        for sample in &mut profile.timeline.samples {
-            sample.changes.retain_mut(|change| {
-                let place = places.get(change.site as usize).copied().flatten();
-                change.site = place.unwrap_or_default();
-                place.is_some()
-            });
-        }
         taken.retain(|it| it.sites > 0);
         taken
     }
@@ -176,6 +162,40 @@ impl Suppressions {
     }
 }
 
+/// Takes out the sites for which `keep` says no.
+fn retain_sites(profile: &mut Profile, mut keep: impl FnMut(&Site) -> bool) {
+    let mut places = Vec::with_capacity(profile.sites.len());
+    let mut kept = 0;
+    let suppressed = &mut profile.suppressed;
+    profile.sites.retain(|site| {
+        let is_kept = keep(site);
+        places.push(is_kept.then_some(kept));
+        match is_kept {
+            true => kept += 1,
+            false => suppressed.add(&site.counts),
+        }
+        is_kept
+    });
+    for sample in &mut profile.timeline.samples {
+        sample.changes.retain_mut(|change| {
+            let place = places.get(change.site as usize).copied().flatten();
+            change.site = place.unwrap_or_default();
+            place.is_some()
+        });
+    }
+}
+
+/// Takes out all sites but those whose blocks are of a type with `text` in its name; gives how many are left. Their sums
+/// are in [`Profile::suppressed`], as those of suppressed sites are.
+pub fn keep_types(profile: &mut Profile, text: &str) -> usize {
+    let wanted: Vec<_> = profile.types.iter().map(|it| it.name.contains(text)).collect();
+    retain_sites(profile, |site| {
+        let place = (site.heap_type as usize).checked_sub(1);
+        place.and_then(|place| wanted.get(place).copied()).unwrap_or(false)
+    });
+    profile.sites.len()
+}
+
 impl Suppressed {
     fn nothing(pattern: &Pattern) -> Self {
         Self { pattern: pattern.text.clone(), sites: 0, counts: Counts::default() }
@@ -186,7 +206,7 @@ impl Suppressed {
 mod tests {
     use super::*;
     use crate::check::check;
-    use crate::model::{Address, Frame, Module, Sample, Site, SiteChange, StackNode, Timeline};
+    use crate::model::{Address, Frame, HeapType, Module, Sample, SiteChange, StackNode, Timeline};
 
     #[test]
     fn patterns_match_as_they_do_for_leak_sanitizer() {
@@ -289,5 +309,20 @@ mod tests {
                 profile.timeline.samples[0].changes.iter().map(|it| it.site).collect();
             assert_eq!(changes, (0..profile.sites.len() as u32).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn sites_of_a_type_are_kept_and_the_sums_stay() {
+        let counts = |peak_bytes| Counts { peak_bytes, ..Counts::default() };
+        let site = |heap_type, bytes| Site { heap_type, counts: counts(bytes), ..Site::default() };
+        let heap_type = |name: &str| HeapType { name: name.into(), ..HeapType::default() };
+        let mut profile = Profile {
+            types: vec![heap_type("Vec<Order>"), heap_type("String")],
+            sites: vec![site(2, 1), site(1, 2), site(0, 4), site(1, 8)],
+            ..Profile::default()
+        };
+        assert_eq!(keep_types(&mut profile, "Order"), 2);
+        assert_eq!(profile.sites.iter().map(|it| it.counts.peak_bytes).sum::<u64>(), 10);
+        assert_eq!(profile.suppressed.peak_bytes, 5);
     }
 }

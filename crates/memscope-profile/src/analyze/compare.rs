@@ -8,6 +8,7 @@
 
 use super::{Analysis, Class, Metric};
 use crate::model::Profile;
+use crate::types::TypeHistogram;
 use std::collections::HashMap;
 
 /// A figure of several runs.
@@ -143,6 +144,41 @@ pub fn compare(before: &[&Analysis<'_>], after: &[&Analysis<'_>], metric: Metric
     let totals: Vec<u64> = before.iter().chain(after).map(|it| total(it, metric)).collect();
     let (before, after) = spreads(&totals);
     Comparison { metric, before, after, changes }
+}
+
+/// Compares runs by what the blocks are: a change is of a type, and its site the first with blocks of that type. Blocks of
+/// nothing known are left out. Costs a look at each site.
+pub fn compare_types(
+    before: &[&Analysis<'_>],
+    after: &[&Analysis<'_>],
+    metric: Metric,
+) -> Comparison {
+    let runs = before.len() + after.len();
+    let mut types: Vec<(LineChange, Vec<u64>)> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let none = LineChange { run: 0, site: 0, before: Spread::default(), after: Spread::default() };
+    for (run, analysis) in before.iter().chain(after).enumerate() {
+        for line in TypeHistogram::new(analysis.profile(), metric).present() {
+            if line.name.is_empty() {
+                continue;
+            }
+            let place = *known.entry(line.name).or_insert(types.len());
+            if place == types.len() {
+                types.push((LineChange { run, site: line.sites[0], ..none }, vec![0; runs]));
+            }
+            types[place].1[run] = metric.value(&line.counts);
+        }
+    }
+    let changes = types.into_iter().map(|(change, values)| {
+        let (before, after) = values.split_at(before.len());
+        LineChange { before: Spread::of(before), after: Spread::of(after), ..change }
+    });
+    let mut changes: Vec<_> = changes.collect();
+    changes.sort_by_key(|it| (std::cmp::Reverse(it.change().unsigned_abs()), it.run, it.site));
+    let whole = |runs: &[&Analysis<'_>]| {
+        Spread::of(&runs.iter().map(|it| total(it, metric)).collect::<Vec<_>>())
+    };
+    Comparison { metric, before: whole(before), after: whole(after), changes }
 }
 
 fn total(analysis: &Analysis<'_>, metric: Metric) -> u64 {

@@ -31,8 +31,12 @@ pub(super) enum Values {
     Lone,
     /// Always this.
     Always(&'static str),
+    /// A slice of the argument of that number.
+    SliceOf(usize),
     /// It says no more than what was known before; only the name changes, if the values are of this type.
     Given(&'static str),
+    /// As the one before, if the function has no generic arguments.
+    GivenBare(&'static str),
 }
 
 /// How far a function may be trusted to ask for memory for nothing but its own container.
@@ -64,7 +68,7 @@ pub(super) struct Row {
 
 use Family::{Array, Shared, Table, Value};
 use Trust::{Private, Public};
-use Values::{Always, Argument, ElementOf, Given, Lone, Pair};
+use Values::{Always, Argument, ElementOf, Given, GivenBare, Lone, Pair, SliceOf};
 
 const fn row(
     module: &'static str,
@@ -78,12 +82,8 @@ const fn row(
 }
 
 const ANY: &[&str] = &[];
-const SLICES: &[&str] = &[
-    "allocate_for_layout",
-    "try_allocate_for_layout",
-    "allocate_for_slice",
-    "allocate_for_slice_in",
-];
+const SHARED: &[&str] = &["allocate_for_layout", "try_allocate_for_layout"];
+const SHARED_SLICES: &[&str] = &["allocate_for_slice", "allocate_for_slice_in"];
 const BOXED_SLICES: &[&str] =
     &["new_uninit_slice", "new_zeroed_slice", "into_boxed_slice", "from_iter", "clone"];
 const READS: &[&str] =
@@ -119,8 +119,12 @@ pub(super) const ROWS: &[Row] = &[
     row("std::io",                         READS, Array, Given("u8"), "String", Public),
     row("std::fs",                         READS, Array, Given("u8"), "String", Public),
     // Single values, and what is counted.
-    row("alloc::sync",                     SLICES, Shared, Argument(0), "Arc<{T}>", Public),
-    row("alloc::rc",                       SLICES, Shared, Argument(0), "Rc<{T}>", Public),
+    row("alloc::sync",                     SHARED, Shared, Argument(0), "Arc<{T}>", Public),
+    row("alloc::sync",                     SHARED_SLICES, Shared, SliceOf(0), "Arc<{T}>", Public),
+    row("alloc::sync",                     &["from"], Shared, GivenBare("[u8]"), "Arc<str>", Public),
+    row("alloc::rc",                       SHARED, Shared, Argument(0), "Rc<{T}>", Public),
+    row("alloc::rc",                       SHARED_SLICES, Shared, SliceOf(0), "Rc<{T}>", Public),
+    row("alloc::rc",                       &["from"], Shared, GivenBare("[u8]"), "Rc<str>", Public),
     row("alloc::boxed",                    ANY, Value, Argument(0), "Box<{T}>", Private),
     // Hash tables.
     row("hashbrown::raw",                  ANY, Table, Argument(0), "HashTable<{T}> table", Private),
@@ -279,13 +283,14 @@ pub(super) fn name(row: &Row, value: &str, arguments: &[&str]) -> String {
     };
     let argument = |place: usize| {
         let text = arguments.get(place).map_or_else(|| "_".to_owned(), |text| text::short(text));
-        // Around the value of a map in a sharded one.
-        match text.strip_prefix("SharedValue<").and_then(|rest| rest.strip_suffix('>')) {
-            Some(inner) => inner.to_owned(),
-            None => text,
-        }
+        // What is not yet there, and what is around the value of a map in a sharded one.
+        let around = ["SharedValue<", "MaybeUninit<"];
+        let inner = around.iter().find_map(|it| text.strip_prefix(it)?.strip_suffix('>'));
+        inner.unwrap_or(&text).to_owned()
     };
-    let text = template.replace("{T}", &text::short(value));
+    let value = text::short(value);
+    let inner = value.strip_prefix("MaybeUninit<").and_then(|rest| rest.strip_suffix('>'));
+    let text = template.replace("{T}", inner.unwrap_or(&value));
     let text = if text.contains("{0}") { text.replace("{0}", &argument(0)) } else { text };
     let text = if text.contains("{1}") { text.replace("{1}", &argument(1)) } else { text };
     for (start, end, set) in SETS {

@@ -142,6 +142,12 @@ fn learn(step: &Step<'_>, said: Option<&Said<'_>>) -> Option<(&'static Row, Stri
             Values::Pair => format!("({}, {})", argument(0)?, argument(1)?),
             Values::Lone => format!("({}, ())", argument(0)?),
             Values::Always(value) => value.to_owned(),
+            Values::SliceOf(place) => format!("[{}]", argument(place)?),
+            Values::GivenBare(value) => {
+                // As v0 mangling has it, the text's own type is one.
+                let is_bare = call.arguments.iter().all(|text| *text == "str");
+                said.filter(|said| is_bare && said.value == value).map(|_| value.to_owned())?
+            }
             Values::Given(value) => {
                 said.filter(|said| said.value == value).map(|_| value.to_owned())?
             }
