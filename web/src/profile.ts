@@ -49,6 +49,18 @@ export interface Payload {
     peak_blocks: number[];
     peak_bytes: number[];
   };
+  types: {
+    name: string;
+    known_by: string;
+    peak_bytes: number;
+    peak_blocks: number;
+    peak_capacity?: number;
+    live_bytes: number;
+    allocated_bytes: number;
+    allocations: number;
+    temporary: number;
+    lines: number[];
+  }[];
   threads: {
     tid: number;
     name: string;

@@ -8,6 +8,7 @@ import { amount, detail, headOf, metricOf, table, type Column } from "./sites.ts
 import type { State } from "./state.ts";
 import { sparkline, timeline } from "./timeline.ts";
 import { Tree } from "./tree.ts";
+import { types } from "./types.ts";
 
 /** What a view may do to the page. */
 export interface Page {
@@ -272,7 +273,7 @@ function time(page: Page): HTMLElement {
   );
 }
 
-function plainTable(head: string[], rows: (string | Node)[][], text = 1): HTMLElement {
+export function plainTable(head: string[], rows: (string | Node)[][], text = 1): HTMLElement {
   const cell = (i: number) => (i < text ? "what" : "number");
   return h(
     "div",
@@ -460,6 +461,7 @@ export const VIEWS: View[] = [
   { id: "overview", label: "Overview", hasMetric: true, is: () => true, draw: overview },
   { id: "flame", label: "Flame graph", hasMetric: true, isSearched: true, is: (it) => it.lines > 0, draw: graph },
   { id: "sites", label: "Sites", hasMetric: true, isSearched: true, is: (it) => it.lines > 0, draw: sites },
+  { id: "types", label: "Types", hasMetric: true, isSearched: true, is: (it) => it.data.types.length > 0, draw: types },
   { id: "timeline", label: "Timeline", isSearched: true, is: (it) => it.ms.length > 0, draw: time },
   { id: "threads", label: "Threads", isSearched: true, is: (it) => it.data.threads.length > 0, draw: threads },
   { id: "tasks", label: "Tasks", is: (it) => it.data.tasks.length > 0, draw: tasks },

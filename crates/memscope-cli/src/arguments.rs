@@ -222,6 +222,10 @@ pub(crate) struct Report {
     #[arg(long)]
     pub(crate) list: bool,
 
+    /// Show only blocks of types with this in their names, such as `Vec<Order>`
+    #[arg(long = "type", value_name = "TEXT")]
+    pub(crate) type_text: Option<String>,
+
     #[command(flatten)]
     pub(crate) targets: Targets<true>,
 

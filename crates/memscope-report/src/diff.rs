@@ -1,7 +1,7 @@
 //! Two sets of runs side by side: for a terminal, as Markdown for a pull request, as a page, as JSON, as collapsed stacks
 //! with two values for differential flame graphs.
 //!
-//! Every form shows the same: the totals by each metric, then the sites that changed most by one. Of several runs the mean
+//! Every form shows the same: the totals by each metric, then the types and the sites that changed most by one. Of several runs the mean
 //! is shown and from where to where they reach; a change within that reach says so.
 //!
 //! Deliberately absent: a verdict. What change is too much, whoever asks says.
@@ -9,7 +9,7 @@
 use crate::text::page::elide_middle;
 use crate::text::{head, site_name, units};
 use memscope_profile::analyze::{
-    Analysis, Change, Comparison, LineChange, Metric, Spread, compare,
+    Analysis, Change, Comparison, LineChange, Metric, Spread, compare, compare_types,
 };
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -106,6 +106,23 @@ impl Runs<'_> {
     }
 
     fn sites(&self, comparison: &Comparison) -> Table {
+        self.changes(comparison, "Site", |it| self.name(it))
+    }
+
+    /// What changed by type; `None` if no type is known on either side.
+    fn types(&self) -> Option<(String, Table)> {
+        let comparison = compare_types(self.before, self.after, self.metric);
+        let caption = self.caption(&comparison).replacen("Sites", "Types", 1);
+        let table = self.changes(&comparison, "Type", |it| self.type_name(it).to_owned());
+        (!comparison.changes.is_empty()).then_some((caption, table))
+    }
+
+    fn changes(
+        &self,
+        comparison: &Comparison,
+        of: &'static str,
+        name: impl Fn(&LineChange) -> String,
+    ) -> Table {
         let metric = self.metric;
         let changed = comparison.changes.iter().filter(|it| it.kind() != Change::Same);
         let rows = changed.take(self.top).map(|it| {
@@ -114,10 +131,10 @@ impl Runs<'_> {
                 spread(metric, it.before),
                 spread(metric, it.after),
                 kind(it).to_owned(),
-                self.name(it),
+                name(it),
             ]
         });
-        (vec!["Change", "Before", "After", "", "Site"], rows.collect())
+        (vec!["Change", "Before", "After", "", of], rows.collect())
     }
 
     /// The function nearest to the allocation, what it called, and where.
@@ -126,6 +143,15 @@ impl Runs<'_> {
             return String::new();
         };
         site_name(analysis, change.site, self.base)
+    }
+
+    fn type_name(&self, change: &LineChange) -> &str {
+        let analysis = self.before.iter().chain(self.after).nth(change.run);
+        let heap_type = analysis.and_then(|it| {
+            let profile = it.profile();
+            profile.heap_type(profile.sites.get(change.site as usize)?)
+        });
+        heap_type.map_or("", |it| &it.name)
     }
 
     fn command(&self) -> String {
@@ -184,6 +210,10 @@ pub fn text(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out)?;
     columns(&runs.totals(), out)?;
+    if let Some((caption, table)) = runs.types() {
+        writeln!(out, "\n{caption}")?;
+        columns(&table, out)?;
+    }
     writeln!(out, "\n{}", runs.caption(&comparison))?;
     columns(&runs.sites(&comparison), out)
 }
@@ -220,6 +250,10 @@ pub fn markdown(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         (head, rows)
     };
     markdown_table(&runs.totals(), out)?;
+    if let Some((caption, table)) = runs.types() {
+        writeln!(out, "\n{caption}\n")?;
+        markdown_table(&code_in_last(table), out)?;
+    }
     writeln!(out, "\n{}\n", runs.caption(&comparison))?;
     markdown_table(&code_in_last(runs.sites(&comparison)), out)
 }
@@ -246,10 +280,9 @@ pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
     for line in runs.incomplete() {
         writeln!(out, "<p class=\"warning\">{}</p>", escaped(&line))?;
     }
-    let sections = [
-        ("Totals".to_owned(), runs.totals()),
-        (runs.caption(&comparison), runs.sites(&comparison)),
-    ];
+    let mut sections = vec![("Totals".to_owned(), runs.totals())];
+    sections.extend(runs.types());
+    sections.push((runs.caption(&comparison), runs.sites(&comparison)));
     for (caption, (head, rows)) in sections {
         writeln!(out, "<h2>{}</h2><div class=\"table\"><table><thead><tr>", escaped(&caption))?;
         for cell in head {
@@ -283,25 +316,28 @@ pub fn json(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         })
         .into();
     let comparison = runs.comparison(runs.metric);
-    let sites: Vec<_> = comparison
-        .changes
-        .iter()
-        .map(|it| {
+    let changes = |comparison: &Comparison, key: &str, name: &dyn Fn(&LineChange) -> String| {
+        let change = |it: &LineChange| {
             serde_json::json!({
-                "site": runs.name(it),
+                key: name(it),
                 "how": kind(it),
                 "change": it.change(),
                 "before": figures(it.before),
                 "after": figures(it.after),
             })
-        })
-        .collect();
+        };
+        comparison.changes.iter().map(change).collect::<Vec<_>>()
+    };
+    let sites = changes(&comparison, "site", &|it| runs.name(it));
+    let types = compare_types(runs.before, runs.after, runs.metric);
+    let types = changes(&types, "type", &|it| runs.type_name(it).to_owned());
     let document = serde_json::json!({
         "format": "memscope-diff",
         "version": 1,
         "runs": {"before": runs.before.len(), "after": runs.after.len()},
         "metric": key(runs.metric),
         "totals": totals,
+        "types": types,
         "sites": sites,
     });
     serde_json::to_writer(&mut *out, &document)?;

@@ -8,6 +8,8 @@
 //! `inuse` is what was alive at the end. The peak is shown by default, because of a program that has ended there is often
 //! little else. How complete the profile is stands in the comments (`go tool pprof -comments`).
 //!
+//! What the blocks are is a label of each sample, `type`.
+//!
 //! Invariants: every id that is referred to is written; the mangled name stands beside the demangled one, since `pprof`
 //! shortens names that are the same in both; the main program's mapping is the first.
 //! Deliberately absent: a library for protocol buffers. Of the format five messages of numbers, texts and packed lists
@@ -35,6 +37,9 @@ const TYPES: [(&str, &str); 6] = [
     ("peak_space", "bytes"),
 ];
 
+/// The label that says what the blocks of a sample are: `go tool pprof -tags`, `-tagfocus type=Vec<Order>`.
+const LABEL: &str = "type";
+
 /// Writes the profile, compressed. Memory is in proportion to functions and texts. Fails only if `out` does.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let mut out = GzEncoder::new(io::BufWriter::new(out), Compression::default());
@@ -55,11 +60,12 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
         ];
         if values != [0; 6] {
             let locations = locations(profile, site.stack);
-            message::embedded(
-                &mut out,
-                2,
-                Message::new().packed(1, &locations).packed(2, &values),
-            )?;
+            let mut sample = Message::new().packed(1, &locations).packed(2, &values);
+            if let Some(heap_type) = profile.heap_type(site) {
+                let label = Message::new().number(1, tables.text(LABEL));
+                sample = sample.message(3, &label.number(2, tables.text(&heap_type.name)));
+            }
+            message::embedded(&mut out, 2, sample)?;
         }
     }
     mappings(profile, &mut tables, &mut out)?;

@@ -13,9 +13,10 @@ use super::columns::Differences;
 use super::snippets::{self, Snippet};
 use super::spans::{Spans, spans};
 use crate::folded::whole_name;
-use crate::text::{head, names, paths};
-use memscope_profile::analyze::{Analysis, Class, FrameView};
+use crate::text::{by_type, head, names, paths};
+use memscope_profile::analyze::{Analysis, Class, FrameView, Metric};
 use memscope_profile::model::{MissCause, Mode, Module, Profile, Symbols, Thread};
+use memscope_profile::types::{TypeHistogram, TypeLine};
 use std::collections::HashMap;
 
 /// The whole of it.
@@ -31,6 +32,7 @@ pub(super) struct Payload<'p> {
     addresses: Addresses,
     stacks: Stacks,
     sites: Sites,
+    types: Vec<TypeRow<'p>>,
     threads: Vec<ThreadRow<'p>>,
     /// Named values: name, type, file, line, live bytes, live blocks, most bytes, blocks.
     variables: Vec<VariableRow<'p>>,
@@ -147,6 +149,24 @@ struct ThreadRow<'p> {
     temporary: u64,
 }
 
+/// What some blocks are; those of nothing known have no name.
+#[derive(Debug, serde::Serialize)]
+struct TypeRow<'p> {
+    name: &'p str,
+    known_by: &'static str,
+    peak_bytes: u64,
+    peak_blocks: u64,
+    /// Room for values in the blocks alive at the peak; left out if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_capacity: Option<u64>,
+    live_bytes: u64,
+    allocated_bytes: u64,
+    allocations: u64,
+    temporary: u64,
+    /// The lines that have such blocks, ascending.
+    lines: Vec<u32>,
+}
+
 #[derive(Debug, serde::Serialize)]
 struct VariableRow<'p> {
     name: &'p str,
@@ -219,6 +239,7 @@ impl<'p> Payload<'p> {
             addresses,
             stacks: stacks(profile),
             sites: sites(profile, &lines),
+            types: types(profile, &lines),
             threads: profile.threads.iter().map(thread).collect(),
             variables: variables(profile, &roots),
             tasks: tasks(profile),
@@ -359,6 +380,30 @@ fn sites(profile: &Profile, lines: &[u32]) -> Sites {
         sites.peak_bytes.push(counts.peak_bytes);
     }
     sites
+}
+
+fn types<'p>(profile: &'p Profile, lines: &[u32]) -> Vec<TypeRow<'p>> {
+    if profile.types.is_empty() {
+        return Vec::new();
+    }
+    let row = |line: TypeLine<'p>| {
+        let mut of_line: Vec<u32> = line.sites.iter().map(|site| lines[*site as usize]).collect();
+        of_line.sort_unstable();
+        of_line.dedup();
+        TypeRow {
+            name: line.name,
+            known_by: by_type::known_by(line.evidence),
+            peak_bytes: line.counts.peak_bytes,
+            peak_blocks: line.counts.peak_blocks,
+            peak_capacity: line.peak_capacity,
+            live_bytes: line.counts.live_bytes(),
+            allocated_bytes: line.counts.allocated_bytes,
+            allocations: line.counts.allocations,
+            temporary: line.counts.temporary,
+            lines: of_line,
+        }
+    };
+    TypeHistogram::new(profile, Metric::Peak).lines.into_iter().map(row).collect()
 }
 
 fn run(profile: &Profile) -> Run<'_> {

@@ -201,11 +201,30 @@ impl Writer<'_, '_, '_> {
                     span(Ink::Strong, amount),
                     span(Ink::Plain, format!("{share_gap}{share}  ")),
                     span(Ink::Faint, section.details(&line.counts, self.figures)),
+                    span(Ink::Plain, self.types(line)),
                 ],
             )?;
             self.stack(line, indent, format!("number {number} {}", section.place))?;
         }
         self.rest(section, &ranking, whole)
+    }
+
+    /// What the line's blocks are: the types of its sites, that with the most first.
+    fn types(&self, line: &Line) -> String {
+        let profile = self.analysis.profile();
+        let mut names: Vec<&str> = Vec::new();
+        for site in line.sites.iter().filter_map(|site| profile.sites.get(*site as usize)) {
+            let heap_type = profile.heap_type(site).filter(|it| it.evidence.is_typed());
+            names.extend(heap_type.map(|it| it.name.as_str()).filter(|name| !names.contains(name)));
+        }
+        match names[..] {
+            [] => String::new(),
+            [only] => format!(", {only}"),
+            [first, second] => format!(", {first} and {second}"),
+            [first, ref others @ ..] => {
+                format!(", {first} and {}", counted(others.len() as u64, "other type"))
+            }
+        }
     }
 
     /// The stack of a line, or where it stands already.
