@@ -86,3 +86,126 @@ fn what_a_size_contradicts_is_not_typed() {
     assert_eq!(typed(frames, (2, 96), &[]), ("Box<Order>".into(), TypeEvidence::Named));
     assert_eq!(typed(frames, (2, 90), &sizes), ("in shop::fill".into(), TypeEvidence::Raw));
 }
+
+/// A frame of the program that a library's function was called from, with what stands before it.
+fn called(frames: &str) -> String {
+    let frames = format!("i alloc @alloc/src/alloc.rs\n{frames}\n- shop::fill @main.rs");
+    // Nothing is known of sizes.
+    typed(&frames, (0, 0), &[]).0
+}
+
+#[test]
+fn each_rule_names_its_container() {
+    let table = [
+        ("i from_elem<u16, alloc::alloc::Global> @alloc/src/vec/spec_from_elem.rs", "Vec<u16>"),
+        ("i with_capacity<shop::Order> @alloc/src/vec/mod.rs", "Vec<Order>"),
+        ("i new<shop::Order> @alloc/src/boxed.rs", "Box<Order>"),
+        ("i new<shop::fill::{closure_env#0}> @alloc/src/boxed.rs", "Box<closure in fill>"),
+        ("i new_uninit<[u32; 3]> @alloc/src/boxed.rs", "Vec<u32>"),
+        ("i new<alloc::sync::ArcInner<shop::Order>> @alloc/src/boxed.rs", "Arc<Order>"),
+        (
+            "i new<alloc::rc::RcInner<core::cell::RefCell<shop::Tree>>> @alloc/src/boxed.rs",
+            "Rc<RefCell<Tree>>",
+        ),
+        (
+            "i new_in<alloc::rc::RcInner<core::mem::maybe_uninit::MaybeUninit<shop::Tree>>> @alloc/src/boxed.rs",
+            "Rc<Tree>",
+        ),
+        ("i allocate_for_slice<u64> @alloc/src/sync.rs", "Arc<[u64]>"),
+        (
+            "i allocate_for_layout<[u8], F> @alloc/src/rc.rs\ni allocate_for_slice<u8> @alloc/src/rc.rs\ni from<u8> @alloc/src/rc.rs\ni from @alloc/src/rc.rs",
+            "Rc<str>",
+        ),
+        (
+            "i allocate_for_layout<[u8], F> @alloc/src/sync.rs\ni from<u8> @alloc/src/sync.rs",
+            "Arc<[u8]>",
+        ),
+        (
+            "i new_uninit_in<alloc::collections::btree::node::LeafNode<u32, shop::Key>> @alloc/src/boxed.rs",
+            "BTreeMap<u32, Key> node",
+        ),
+        (
+            "i new_uninit_in<alloc::collections::btree::node::InternalNode<u32, alloc::collections::btree::set_val::SetValZST>> @alloc/src/boxed.rs",
+            "BTreeSet<u32> node",
+        ),
+        (
+            "i new_in<alloc::collections::linked_list::Node<u8>> @alloc/src/boxed.rs",
+            "LinkedList<u8> node",
+        ),
+        (
+            "i new<tokio::runtime::task::core::Cell<shop::work::{async_fn_env#0}, S>> @alloc/src/boxed.rs",
+            "task: async fn work",
+        ),
+        (
+            "i grow_one<u8, alloc::alloc::Global> @alloc/src/raw_vec/mod.rs\n- grow<u8> @alloc/src/collections/vec_deque/mod.rs",
+            "VecDeque<u8>",
+        ),
+        (
+            "i push<u8> @alloc/src/vec/mod.rs\ni push<u8> @alloc/src/collections/binary_heap/mod.rs",
+            "BinaryHeap<u8>",
+        ),
+        ("i reserve<u8> @alloc/src/vec/mod.rs\ni push_str @alloc/src/string.rs", "String"),
+        ("i to_vec<u8> @alloc/src/vec/mod.rs\ni to_owned @std/src/path.rs", "PathBuf"),
+        (
+            "i with_capacity<u8> @alloc/src/vec/mod.rs\ni spec_new_impl @alloc/src/ffi/c_str.rs",
+            "CString",
+        ),
+        (
+            "- reserve_rehash<(u32, shop::Key), alloc::alloc::Global> @r/hashbrown-0.16.1/src/raw/mod.rs",
+            "HashMap<u32, Key> table",
+        ),
+        ("i insert<u32, ()> @r/hashbrown-0.16.1/src/map.rs", "HashSet<u32> table"),
+        ("i reserve<shop::Key> @r/hashbrown-0.15.0/src/table.rs", "HashTable<Key> table"),
+        (
+            "i reserve<usize> @r/hashbrown-0.15.0/src/raw.rs\ni insert<u8, u16> @r/indexmap-2.1.0/src/inner.rs",
+            "IndexMap<u8, u16> indices",
+        ),
+        ("i push<indexmap::Bucket<u8, ()>> @alloc/src/vec/mod.rs", "IndexSet<u8> entries"),
+        ("i push<slab::Entry<shop::Order>> @alloc/src/vec/mod.rs", "Slab<Order>"),
+        ("i try_grow<[shop::Key; 4]> @r/smallvec-1.13.2/src/lib.rs", "SmallVec<[Key; 4]>"),
+        (
+            "i push<u16> @alloc/src/vec/mod.rs\ni push<[u16; 4]> @r/tinyvec-1.8.0/src/tinyvec.rs",
+            "TinyVec<[u16; 4]>",
+        ),
+        (
+            "i reserve<u8> @alloc/src/vec/mod.rs\ni reserve @r/bytes-1.0.0/src/bytes_mut.rs",
+            "BytesMut",
+        ),
+        ("i do_alloc @r/compact_str-0.9.0/src/repr/heap.rs", "CompactString"),
+    ];
+    for (frames, expected) in table {
+        assert_eq!(called(frames), expected, "{frames}");
+    }
+}
+
+#[test]
+fn erased_types_are_looked_for_further_out() {
+    let frames = "i try_allocate_in<alloc::alloc::Global> @alloc/src/raw_vec/mod.rs
+        i with_capacity_in<shop::Order, alloc::alloc::Global> @alloc/src/raw_vec/mod.rs";
+    assert_eq!(called(frames), "Vec<Order>");
+    let frames = "i new_uninitialized<alloc::alloc::Global> @r/hashbrown-0.16.1/src/raw/mod.rs
+        - reserve_rehash<(u8, u16), alloc::alloc::Global> @r/hashbrown-0.16.1/src/raw/mod.rs";
+    assert_eq!(called(frames), "HashMap<u8, u16> table");
+}
+
+#[test]
+fn what_a_value_s_clone_asked_for_is_the_value_s() {
+    let frames = "i with_capacity_in<u8, alloc::alloc::Global> @alloc/src/vec/mod.rs
+        i to_vec<u8, alloc::alloc::Global> @alloc/src/slice.rs
+        - clone @alloc/src/string.rs
+        i extend_with<alloc::string::String, alloc::alloc::Global> @alloc/src/vec/mod.rs";
+    assert_eq!(called(frames), "String");
+}
+
+#[test]
+fn a_lost_scope_leaves_the_function_and_no_type() {
+    let frames = "i try_allocate_in<alloc::alloc::Global> @alloc/src/raw_vec/mod.rs";
+    assert_eq!(called(frames), "in shop::fill");
+}
+
+#[test]
+fn frames_that_are_named_like_the_allocator_are_not_it() {
+    let frames = "i push<shop::Order> @alloc/src/vec/mod.rs
+        - std::sys::backtrace::__rust_begin_short_backtrace::<fn(), ()> @std/src/sys/backtrace.rs";
+    assert_eq!(called(frames), "Vec<Order>");
+}
