@@ -3,8 +3,9 @@
 //! The supervisors of this machine are found by the names of their sockets, and each is asked in turn, for only it knows
 //! which processes are its own. Deliberately absent: any look at the process itself, which is not disturbed.
 
-use crate::control::{DONE, FAILED, PREFIX, REQUEST_BYTES, Request, is_allowed};
+use crate::control::{DONE, FAILED, PREFIX, is_allowed};
 use crate::error::{Error, reason};
+use crate::request::{REQUEST_BYTES, Request};
 use memscope_profile::{Profile, file};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix,

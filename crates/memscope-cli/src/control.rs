@@ -6,6 +6,7 @@
 //! Invariants: nothing blocks the supervisor: a profile is made and sent by a thread of its own; only the user who runs
 //! memscope, and root, are answered. Deliberately absent: the network.
 
+use crate::request::{REQUEST_BYTES, Request};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
@@ -18,52 +19,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// How the names of such sockets begin.
 pub(crate) const PREFIX: &str = "memscope-control-";
 
-/// The longest request.
-pub(crate) const REQUEST_BYTES: usize = 4096;
-
 /// How many callers may be connected without having spoken.
 const MAX_CALLERS: usize = 16;
-
-/// What is asked, of the process with an id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// Its profile as it is now.
-    Read(u32),
-    /// To note a moment, by this text.
-    Mark(u32, String),
-}
-
-/// The first byte of a request.
-const READ: u8 = b'r';
-const MARK: u8 = b'm';
 
 /// The first byte of an answer: done (a profile comes as a descriptor), not one of ours, or failed and why.
 pub(crate) const DONE: u8 = b'+';
 pub(crate) const UNKNOWN: u8 = b'?';
 pub(crate) const FAILED: u8 = b'-';
-
-impl Request {
-    /// As it is sent.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let (kind, pid, text) = match self {
-            Self::Read(pid) => (READ, pid, ""),
-            Self::Mark(pid, text) => (MARK, pid, text.as_str()),
-        };
-        [&[kind][..], &pid.to_ne_bytes(), text.as_bytes()].concat()
-    }
-
-    /// Reads one; `None` if it is none.
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (pid, text) = rest.split_first_chunk()?;
-        let pid = u32::from_ne_bytes(*pid);
-        match *kind {
-            READ if text.is_empty() => Some(Self::Read(pid)),
-            MARK => Some(Self::Mark(pid, String::from_utf8_lossy(text).into_owned())),
-            _ => None,
-        }
-    }
-}
 
 /// Whoever asked, waiting for an answer.
 #[derive(Debug)]
@@ -139,19 +101,4 @@ pub(crate) fn is_allowed(socket: &OwnedFd) -> bool {
             || peer.uid == rustix::process::geteuid()
             || peer.uid == rustix::process::getuid()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_come_back() {
-        for request in [Request::Read(7), Request::Mark(u32::MAX, "after warm-up ü".into())] {
-            assert_eq!(Request::decode(&request.encode()), Some(request));
-        }
-        for bytes in [&b""[..], b"r", b"r123", b"r1234x", b"x1234"] {
-            assert_eq!(Request::decode(bytes), None);
-        }
-    }
 }

@@ -37,6 +37,7 @@ mod processes;
 mod program;
 mod recording;
 mod report;
+mod request;
 mod run;
 mod sampler;
 mod save;

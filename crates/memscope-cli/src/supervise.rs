@@ -11,13 +11,14 @@
 //! the supervisor holds it open.
 
 use crate::choice::Choice;
-use crate::control::{Control, DONE, Request, UNKNOWN};
+use crate::control::{Control, DONE, UNKNOWN};
 use crate::error::{Error, NOT_EXECUTABLE, reason};
 use crate::keeper::Keeper;
 use crate::listener::Listener;
 use crate::preload::{Orders, Preload};
 use crate::processes::{Outcome, Processes};
 use crate::program;
+use crate::request::Request;
 use crate::signals::Signals;
 use crate::terminal::Voice;
 use crate::tick::TICK_MS;

@@ -436,8 +436,8 @@ fn find_mapping(address: usize, is_writable: bool) -> Option<(usize, usize)> {
     found.filter(|(low, high)| (*low..*high).contains(&address))
 }
 
-/// The same from the text of /proc/self/maps, whose lines begin with `low-high rwxp `.
-fn mapping_in_text(fd: i32, address: usize, is_writable: bool) -> Option<(usize, usize)> {
+/// The same from the text of /proc/self/maps, whose lines begin with `low-high rwxp `, read from a descriptor's place on.
+pub fn mapping_in_text(fd: i32, address: usize, is_writable: bool) -> Option<(usize, usize)> {
     let mut buffer = [0u8; 1024];
     // Where in a line we are: the first number, the second, the rest; then, one by one, the
     // permissions in the line that is looked for.
