@@ -1,15 +1,17 @@
 //! Where debug information lies when it is not in the program itself.
 //!
 //! In this order: under a debug directory by build id (`.build-id/ab/cdef….debug`), then by the name in the program's
-//! `.gnu_debuglink`: beside the program, in `.debug` beside it, under a debug directory in the program's own folder.
+//! `.gnu_debuglink`: beside the program, in `.debug` beside it, under a debug directory in the program's own folder; then
+//! from elsewhere (see [`super::DebugFiles`]), by build id.
 //!
 //! Invariant: a file is taken only if it proves that it belongs: by the same build id, and where it was found by
-//! name, by the CRC that the link names. Deliberately absent: servers (debuginfod); nothing here uses the network.
+//! name, by the CRC that the link names. Deliberately absent: the network.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::SymbolSearch;
 use super::object_file::ObjectFile;
 
 /// A link is a file name and a few bytes; a longer section is not one.
@@ -18,20 +20,27 @@ const MAX_LINK_BYTES: u64 = 1 << 13;
 /// The separate debug file of an object, if one is there that belongs to it.
 pub(super) fn separate_debug_file(
     object: &ObjectFile,
-    debug_directories: &[PathBuf],
+    search: &SymbolSearch,
 ) -> Option<ObjectFile> {
-    by_build_id(&object.build_id, debug_directories).or_else(|| by_link(object, debug_directories))
+    by_build_id(&object.build_id, &search.debug_directories)
+        .or_else(|| by_link(object, &search.debug_directories))
+        .or_else(|| from_elsewhere(&object.build_id, search))
 }
 
 /// The file that holds what several debug files have in common (`.gnu_debugaltlink`), if `debug` names one.
-pub(super) fn supplementary_file(
-    debug: &ObjectFile,
-    debug_directories: &[PathBuf],
-) -> Option<ObjectFile> {
+pub(super) fn supplementary_file(debug: &ObjectFile, search: &SymbolSearch) -> Option<ObjectFile> {
     let (name, build_id) = split_name(link_section(debug, b".gnu_debugaltlink")?)?;
     let named = debug.path.parent()?.join(name);
     let named = ObjectFile::open(&named).ok().filter(|file| file.build_id == build_id);
-    named.or_else(|| by_build_id(&build_id, debug_directories))
+    named
+        .or_else(|| by_build_id(&build_id, &search.debug_directories))
+        .or_else(|| from_elsewhere(&build_id, search))
+}
+
+fn from_elsewhere(build_id: &[u8], search: &SymbolSearch) -> Option<ObjectFile> {
+    let elsewhere = search.elsewhere.as_deref().filter(|_| !build_id.is_empty())?;
+    let file = ObjectFile::open(&elsewhere.find(build_id)?).ok()?;
+    (file.build_id == build_id).then_some(file)
 }
 
 fn by_build_id(build_id: &[u8], debug_directories: &[PathBuf]) -> Option<ObjectFile> {

@@ -8,7 +8,7 @@
 //!
 //! Invariants: symbols come only from the file that ran; damaged files cost names, never a panic, a hang or memory
 //! out of proportion; the result does not depend on the number of threads. Deliberately absent: names of types and
-//! variables, and the network.
+//! variables, and the network: who wants files from elsewhere brings a [`DebugFiles`].
 
 mod demangle;
 mod dwarf;
@@ -25,6 +25,7 @@ mod units;
 mod warning;
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,11 +41,21 @@ use warning::Outcome;
 /// A module's addresses are split between threads only if each gets so many: every thread reads all unit headers.
 const MIN_SPLIT_ADDRESSES: usize = 1024;
 
+/// Where debug files come from that are not on this machine yet.
+pub trait DebugFiles: fmt::Debug + Send + Sync {
+    /// A file with the debug information of the build with this id, if it can be had. It may take its time; it is asked
+    /// by several threads, and once for each file that lacks debug information. What it gives is used only if it has the
+    /// same build id.
+    fn find(&self, build_id: &[u8]) -> Option<PathBuf>;
+}
+
 /// Where to look for symbols, and how hard.
 #[derive(Clone, Debug)]
 pub struct SymbolSearch {
     /// Folders with separate debug files. By default `/usr/lib/debug`.
     pub debug_directories: Vec<PathBuf>,
+    /// Asked for what is in none of the folders. By default nobody is.
+    pub elsewhere: Option<Arc<dyn DebugFiles>>,
     /// How many threads may work at once; at least one does. By default as many as there are processors, at most 8.
     pub threads: usize,
 }
@@ -54,6 +65,7 @@ impl Default for SymbolSearch {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self {
             debug_directories: vec![PathBuf::from("/usr/lib/debug")],
+            elsewhere: None,
             threads: processors.min(8),
         }
     }

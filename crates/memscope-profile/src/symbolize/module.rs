@@ -54,7 +54,7 @@ impl ModuleFiles {
             object.section(b".debug_info").is_some_and(|found| found.size > 0)
         };
         if !has_debug_info(&object)
-            && let Some(debug) = locate::separate_debug_file(&object, &search.debug_directories)
+            && let Some(debug) = locate::separate_debug_file(&object, search)
         {
             files.debug_path = Some(debug.path.clone());
             files.objects.push(debug);
@@ -86,7 +86,7 @@ fn read_debug_info(
     search: &SymbolSearch,
 ) -> io::Result<DebugInfo> {
     let main = DebugSections::read(source, |id| Some(id.name()))?;
-    let supplementary = locate::supplementary_file(source, &search.debug_directories);
+    let supplementary = locate::supplementary_file(source, search);
     let supplementary =
         supplementary.map(|file| DebugSections::read(&file, |id| Some(id.name()))).transpose()?;
     let package = PackageSections::read(module).or_else(|| PackageSections::read(&source.path));
