@@ -173,6 +173,8 @@ pub(crate) struct Run {
     pub(crate) wait_for_mark: bool,
 
     /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
+    ///
+    /// What is in none of them is asked for at the servers that DEBUGINFOD_URLS names, if it is set.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) debug_dir: Vec<PathBuf>,
 
@@ -208,6 +210,8 @@ pub(crate) struct Report {
     pub(crate) file: Option<PathBuf>,
 
     /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
+    ///
+    /// What is in none of them is asked for at the servers that DEBUGINFOD_URLS names, if it is set.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) debug_dir: Vec<PathBuf>,
 

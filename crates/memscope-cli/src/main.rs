@@ -22,6 +22,7 @@ mod choice;
 mod client;
 mod completions;
 mod control;
+mod debuginfod;
 mod diff;
 mod error;
 mod format;

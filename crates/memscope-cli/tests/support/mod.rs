@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 const BOUND: Duration = Duration::from_secs(60);
 
 /// Variables of the surroundings that would change what the command does.
-pub(crate) const CLEARED: [&str; 4] = ["LD_PRELOAD", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"];
+pub(crate) const CLEARED: [&str; 5] =
+    ["LD_PRELOAD", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "DEBUGINFOD_URLS"];
 
 /// The command, in a clean environment.
 pub(crate) fn memscope() -> Command {
