@@ -1,0 +1,150 @@
+//! What the fuzz targets share: a bound on the memory that an input may cost, and a file in memory to put it into.
+//!
+//! Invariant: all memory that Rust code takes is counted, on whatever thread, and nothing else is. libFuzzer's own
+//! memory comes from C++ and does not count. Deliberately absent: a bound on time, which libFuzzer has (`-timeout`).
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+struct Counted;
+
+#[global_allocator]
+static COUNTED: Counted = Counted;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn grow(bytes: usize) {
+    // Relaxed: these are sums; the threads of one input have ended before they are looked at.
+    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
+}
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // Relaxed: a sum.
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// Runs `work`, which may hold at most `limit_bytes` at once.
+///
+/// # Panics
+/// If it held more: that is a finding. Whenever an input costs twice as much as all before, stderr says how much.
+pub fn bounded<T>(limit_bytes: usize, work: impl FnOnce() -> T) -> T {
+    // Relaxed: see `grow`.
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let result = work();
+    let held_bytes = PEAK.load(Relaxed).saturating_sub(before);
+    assert!(held_bytes <= limit_bytes, "held {held_bytes} bytes, of {limit_bytes} that it may");
+    if held_bytes > 2 * MOST.load(Relaxed) {
+        MOST.store(held_bytes, Relaxed);
+        eprintln!("memory: an input cost {held_bytes} bytes of {limit_bytes}");
+    }
+    result
+}
+
+/// A file in memory, with a path by which it can be opened.
+#[derive(Debug)]
+pub struct Memory(File);
+
+impl Memory {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// If the system gives none; there is nothing to fuzz then.
+    #[expect(clippy::new_without_default, reason = "it asks the system")]
+    pub fn new() -> Self {
+        let descriptor = rustix::fs::memfd_create("fuzz", rustix::fs::MemfdFlags::CLOEXEC);
+        Self(File::from(descriptor.expect("a file in memory")))
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+
+    /// Its path, for as long as it lives.
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+
+    /// Fills it anew.
+    pub fn fill(&self, bytes: &[u8]) {
+        self.0.set_len(0).and_then(|()| self.0.write_all_at(bytes, 0)).expect("written");
+    }
+
+    /// Fills it anew with parts of a sparse file, as [`pack`] makes them. Parts beyond `max_parts` and places beyond a
+    /// region's size are left out.
+    pub fn fill_sparse(&self, mut packed: &[u8], max_parts: usize) {
+        self.0.set_len(0).and_then(|()| self.0.set_len(1 << 40)).expect("a sparse file");
+        for _ in 0..max_parts {
+            let Some((head, rest)) = packed.split_first_chunk::<8>() else { return };
+            // Five bytes of place, in units of 8; two of length, in units of 8; one that is free.
+            let head = u64::from_le_bytes(*head);
+            let (place, length) =
+                ((head & 0xff_ffff_ffff) * 8 % (1 << 40), (head >> 40 & 0xffff) as usize * 8);
+            let (part, rest) = rest.split_at(length.min(rest.len()));
+            self.0.write_all_at(part, place).expect("written");
+            packed = rest;
+        }
+    }
+}
+
+/// Packs what is not zero in a sparse file, as [`Memory::fill_sparse`] takes it.
+///
+/// # Errors
+/// If the file cannot be read or `out` not be written.
+pub fn pack(file: &File, out: &mut impl Write) -> std::io::Result<()> {
+    let mut at = 0;
+    let mut part: Vec<u8> = Vec::new();
+    while let Ok(start) = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+        let end = rustix::fs::seek(file, rustix::fs::SeekFrom::Hole(start))?;
+        let mut bytes = vec![0; (end - start) as usize];
+        file.read_exact_at(&mut bytes, start)?;
+        let mut flush = |part: &mut Vec<u8>, end: usize| {
+            // Zeros at its end are there anyway.
+            let used = part.iter().rposition(|byte| *byte != 0).map_or(0, |last| last / 8 * 8 + 8);
+            if used > 0 {
+                let place = start + (end - part.len()) as u64;
+                let head = place / 8 | (used as u64 / 8) << 40;
+                out.write_all(&head.to_le_bytes())?;
+                out.write_all(&part[..used])?;
+            }
+            part.clear();
+            std::io::Result::Ok(())
+        };
+        // A part ends where a line of zeros begins.
+        for (number, line) in bytes.chunks(64).enumerate() {
+            if line.iter().all(|byte| *byte == 0) {
+                flush(&mut part, number * 64)?;
+            } else {
+                part.extend(line);
+            }
+        }
+        flush(&mut part, bytes.len())?;
+        at = end;
+    }
+    Ok(())
+}
