@@ -1,69 +1,17 @@
 //! What the fuzz targets share: a bound on the memory that an input may cost, and a file in memory to put it into.
 //!
-//! Invariant: all memory that Rust code takes is counted, on whatever thread, and nothing else is. libFuzzer's own
-//! memory comes from C++ and does not count. Deliberately absent: a bound on time, which libFuzzer has (`-timeout`).
+//! Invariant: a file holds nothing of the input before. Deliberately absent: a bound on time, which libFuzzer has
+//! (`-timeout`).
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counted;
+
+pub use counted::bounded;
+
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-struct Counted;
-
-#[global_allocator]
-static COUNTED: Counted = Counted;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-fn grow(bytes: usize) {
-    // Relaxed: these are sums; the threads of one input have ended before they are looked at.
-    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: every call is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grow(layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        grow(layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // Relaxed: a sum.
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// Runs `work`, which may hold at most `limit_bytes` at once.
-///
-/// # Panics
-/// If it held more: that is a finding. Whenever an input costs twice as much as all before, stderr says how much.
-pub fn bounded<T>(limit_bytes: usize, work: impl FnOnce() -> T) -> T {
-    // Relaxed: see `grow`.
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let result = work();
-    let held_bytes = PEAK.load(Relaxed).saturating_sub(before);
-    assert!(held_bytes <= limit_bytes, "held {held_bytes} bytes, of {limit_bytes} that it may");
-    if held_bytes > 2 * MOST.load(Relaxed) {
-        MOST.store(held_bytes, Relaxed);
-        eprintln!("memory: an input cost {held_bytes} bytes of {limit_bytes}");
-    }
-    result
-}
 
 /// A file in memory, with a path by which it can be opened.
 #[derive(Debug)]
@@ -128,7 +76,7 @@ pub fn pack(file: &File, out: &mut impl Write) -> std::io::Result<()> {
             let used = part.iter().rposition(|byte| *byte != 0).map_or(0, |last| last / 8 * 8 + 8);
             if used > 0 {
                 let place = start + (end - part.len()) as u64;
-                let head = place / 8 | (used as u64 / 8) << 40;
+                let head = (place / 8) | ((used as u64 / 8) << 40);
                 out.write_all(&head.to_le_bytes())?;
                 out.write_all(&part[..used])?;
             }
