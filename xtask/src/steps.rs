@@ -53,6 +53,19 @@ const STEPS: &[Step] = &[
             "-Dwarnings",
         ]),
     },
+    // The fuzz targets follow what they fuzz. libFuzzer itself is not built for that.
+    Step {
+        name: "clippy",
+        action: Action::Cargo(&[
+            "clippy",
+            "--manifest-path=fuzz/Cargo.toml",
+            "--target-dir=target",
+            "--no-default-features",
+            "--all-targets",
+            "--",
+            "-Dwarnings",
+        ]),
+    },
     Step {
         name: "doc",
         action: Action::Cargo(&["doc", "--workspace", "--no-deps", "--exclude=memscope-preload"]),
