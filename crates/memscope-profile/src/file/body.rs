@@ -9,11 +9,16 @@
 //! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
 //! ```
 //!
-//! Invariant: all columns of a vector have the same length, and it is known before memory is asked for.
+//! Invariant: all columns of a vector have the same length, and it is known before memory is asked for. A vector's first
+//! column is always there; where another is not, because an older memscope did not write it, its values are the defaults
+//! and a warning says so.
 
 use super::columns::{self, Cell};
 use crate::estimate::Deviations;
-use crate::model::{Address, Frame, Profile, Sample, Site, SiteChange, StackNode, Timeline};
+use crate::model::{
+    Address, Frame, Profile, Sample, Site, SiteChange, StackNode, Timeline, Warning,
+};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 
@@ -112,6 +117,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     }
     profile.strings = strings(&parts)?;
     profile.timeline.samples = samples(&parts)?;
+    profile.warnings.extend(parts.warning());
     Ok(profile)
 }
 
@@ -156,27 +162,53 @@ fn put(body: &mut Vec<u8>, name: &str, contents: &[u8]) {
 }
 
 /// The parts of a body by name.
-struct Parts<'a>(HashMap<&'a [u8], &'a [u8]>);
+struct Parts<'a> {
+    by_name: HashMap<&'a [u8], &'a [u8]>,
+    /// Columns that were asked for and are not there.
+    missing: RefCell<Vec<&'static str>>,
+}
 
 impl<'a> Parts<'a> {
     fn new(mut body: &'a [u8]) -> Result<Self, String> {
-        let mut parts = HashMap::new();
+        let mut by_name = HashMap::new();
         while !body.is_empty() {
             let Some((name, contents, rest)) = first_part(body) else {
                 return Err("its parts do not fit its length".into());
             };
-            parts.insert(name, contents);
+            by_name.insert(name, contents);
             body = rest;
         }
-        Ok(Self(parts))
+        Ok(Self { by_name, missing: RefCell::default() })
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name.as_bytes())
+        self.by_name.contains_key(name.as_bytes())
+    }
+
+    /// Whether a column is there; that it is not is noted.
+    fn has_column(&self, name: &'static str) -> bool {
+        let has = self.has(name);
+        if !has {
+            self.missing.borrow_mut().push(name);
+        }
+        has
+    }
+
+    /// What a reader ought to know of columns that are missing.
+    fn warning(&self) -> Option<Warning> {
+        let missing = self.missing.borrow();
+        (!missing.is_empty()).then(|| Warning {
+            message: format!(
+                "The profile was written by an older memscope, which did not keep all that is shown now; these are 0 or \
+                 empty: {}.",
+                missing.join(", ")
+            ),
+            hint: "Record the program again.".to_owned(),
+        })
     }
 
     fn get(&self, name: &str) -> Result<&'a [u8], String> {
-        self.0.get(name.as_bytes()).copied().ok_or_else(|| format!("it has no part '{name}'"))
+        self.by_name.get(name.as_bytes()).copied().ok_or_else(|| format!("it has no part '{name}'"))
     }
 
     fn decode(&self, name: &str, visit: impl FnMut(u64) -> bool) -> Result<(), String> {
@@ -215,13 +247,13 @@ macro_rules! row {
             fn columns(parts: &Parts<'_>) -> Result<Vec<Self>, String> {
                 let names = [$(concat!($prefix, ".", $name)),*];
                 let count = columns::count(parts.get(names[0])?);
-                for name in names {
-                    if columns::count(parts.get(name)?) != count {
+                for name in &names[1..] {
+                    if parts.has_column(name) && columns::count(parts.get(name)?) != count {
                         return Err(format!("its part '{name}' has another length than '{}'", names[0]));
                     }
                 }
                 let mut rows = vec![$row::default(); count];
-                $({
+                $(if parts.has(concat!($prefix, ".", $name)) {
                     let mut rest = rows.iter_mut();
                     parts.decode(concat!($prefix, ".", $name), |number| {
                         match (rest.next(), Cell::from_number(number)) {

@@ -229,6 +229,28 @@ fn a_body_that_lies_is_refused() {
     assert!(retold(&|body| body[at(b"strings.text") + 8 + 14] = 0xff).contains("UTF-8"));
 }
 
+/// Whatever an older memscope did not write is read as nothing, and said.
+#[test]
+fn a_file_with_fewer_columns_is_read_and_a_warning_says_what_it_lacks() {
+    let whole = sample(9);
+    let mut body = body::encode(&whole).expect("encoded");
+    // The part's name becomes one that nobody knows.
+    let name = b"sites.label";
+    let at = body.windows(name.len()).position(|it| it == name).expect("there");
+    body[at] = b'x';
+    let read = read(&wrapped(&body, body.len() as u64)[..], "x").expect("read");
+    let mut expected = whole;
+    expected.sites.iter_mut().for_each(|site| site.label = 0);
+    assert_eq!(read.sites, expected.sites);
+    let [.., last] = &read.warnings[..] else { panic!("no warning") };
+    assert!(last.message.ends_with("empty: sites.label."), "{last:?}");
+    // Without its first column nobody knows how many rows there are.
+    let name = b"sites.stack";
+    let at = body.windows(name.len()).position(|it| it == name).expect("there");
+    body[at] = b'x';
+    assert!(message(&wrapped(&body, body.len() as u64)).contains("no part 'sites.stack'"));
+}
+
 proptest! {
     #[test]
     fn damaged_files_are_refused(
