@@ -6,7 +6,7 @@ use crate::arguments::Diff;
 use crate::error::Error;
 use crate::format::base;
 use crate::limit::Limit;
-use crate::output::{Output, check_distinct};
+use crate::output::{Output, check_distinct, check_not_read};
 use crate::report::{FAILURE, MISUSE, load};
 use crate::suppress;
 use crate::terminal::Voice;
@@ -29,7 +29,11 @@ pub(crate) fn diff(options: &Diff, voice: Voice) -> Result<u8, Error> {
         ("--folded", options.folded.as_deref(), folded),
         ("--markdown", options.markdown.as_deref(), markdown),
     ];
-    check_distinct(&targets.map(|(name, path, _)| (name, path)))
+    let read = [&options.before, &options.after];
+    let mut read = read.into_iter().chain(&options.more_before).chain(&options.more_after);
+    let named = targets.map(|(name, path, _)| (name, path));
+    check_distinct(&named)
+        .and_then(|()| read.try_for_each(|path| check_not_read(Some(path), &named)))
         .map_err(|error| error.exit_code(MISUSE))?;
     let show = || -> Result<u8, Error> {
         let suppressions = suppress::read(&options.suppressions)?;

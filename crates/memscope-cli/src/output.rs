@@ -35,6 +35,22 @@ pub(crate) fn check_distinct(targets: &[(&str, Option<&Path>)]) -> Result<(), Er
     Ok(())
 }
 
+/// Refuses an output that would replace the profile `read`.
+pub(crate) fn check_not_read(
+    read: Option<&Path>,
+    targets: &[(&str, Option<&Path>)],
+) -> Result<(), Error> {
+    let Some(read) = read.filter(|path| path.is_file()).map(place_of) else { return Ok(()) };
+    let is_it = |path: &Path| place_of(path) == read;
+    match targets.iter().find(|(_, path)| path.is_some_and(is_it)) {
+        Some((option, _)) => {
+            let message = format!("{option} would replace {}, which is to be read", read.display());
+            Err(Error::new(message).hint("Give the output a file of its own."))
+        }
+        None => Ok(()),
+    }
+}
+
 fn is_device(path: &Path) -> bool {
     path != Path::new("-")
         && fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_char_device())

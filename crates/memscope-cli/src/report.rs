@@ -7,7 +7,7 @@ use crate::arguments::Report;
 use crate::client;
 use crate::error::{Error, reason};
 use crate::format::Format;
-use crate::output::{Output, check_distinct};
+use crate::output::{Output, check_distinct, check_not_read};
 use crate::show;
 use crate::suppress;
 use crate::symbols::{look_into, symbolize};
@@ -30,7 +30,9 @@ pub(crate) const MISUSE: u8 = 2;
 pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
     look_into(&options.debug_dir);
     let targets: Vec<_> = options.targets.named().collect();
-    check_distinct(&targets).map_err(|error| error.exit_code(MISUSE))?;
+    check_distinct(&targets)
+        .and_then(|()| check_not_read(options.file.as_deref(), &targets))
+        .map_err(|error| error.exit_code(MISUSE))?;
     let show = || -> Result<(), Error> {
         let stdout = || Output::open(Path::new("-"), 0);
         let Some(file) = options.file.as_deref().filter(|_| !options.list) else {

@@ -114,6 +114,26 @@ fn two_outputs_to_one_place_are_refused_before_anything_is_done() {
     Outcome::of(&mut command).assert_refused(2, "--json and --folded both write to stdout");
 }
 
+/// A report would replace the profile that it is made of.
+#[test]
+fn an_output_in_the_place_of_an_input_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "kept").unwrap();
+    fs::write(folder.path().join("b"), "kept").unwrap();
+    std::os::unix::fs::symlink("a", folder.path().join("link")).unwrap();
+    for arguments in [
+        &["report", "a", "--json", "./a"][..],
+        &["report", "link", "--html", "a"],
+        &["diff", "a", "b", "--json", "b"],
+        &["diff", "b", "b", "--more-after", "a", "--folded", "link"],
+    ] {
+        let mut command = memscope();
+        Outcome::of(command.current_dir(folder.path()).args(arguments))
+            .assert_refused(2, "would replace");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("a")).unwrap(), "kept");
+}
+
 #[test]
 fn a_limit_on_file_size_is_refused_before_the_program_runs() {
     let folder = tempfile::tempdir().unwrap();
