@@ -10,10 +10,12 @@
 use crate::error::{Error, reason};
 use crate::mode::Selected;
 use memscope_region::hello::{
-    OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, SOCKET_VARIABLE,
-    USER_PRELOAD_VARIABLE,
+    OPTION_NO_ARGUMENTS, OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, ORDER_VARIABLE,
+    SOCKET_VARIABLE, USER_PRELOAD_VARIABLE, VARIABLES,
 };
 use rustix::fs::{MemfdFlags, memfd_create};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,6 +24,9 @@ use std::process::Command;
 
 /// The dynamic linker's variable.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
+
+/// The system takes no longer text as one entry of an environment than 128 KiB.
+const MAX_ORDER_BYTES: usize = 100_000;
 
 static LIBRARY: &[u8] = include_bytes!(env!("PRELOAD_LIBRARY"));
 
@@ -98,6 +103,66 @@ impl Preload {
         }
         command.env(PRELOAD_VARIABLE, ours).env(SOCKET_VARIABLE, socket_name);
         command.env(OPTIONS_VARIABLE, orders.letters());
+        if let Some(order) = order(std::env::vars_os().map(|(name, _)| name)) {
+            command.env(ORDER_VARIABLE, order);
+        }
         orders.mode.apply(command);
+    }
+}
+
+/// Starting a program with variables added sorts all by name. This says how to undo that (see [`ORDER_VARIABLE`]); `None`
+/// if they are sorted anyway.
+fn order(names: impl Iterator<Item = OsString>) -> Option<String> {
+    let mut theirs: Vec<OsString> = Vec::new();
+    let mut places = HashMap::new();
+    for name in names.filter(|name| VARIABLES.iter().all(|ours| name != ours)) {
+        // Of a name that is there twice one entry is left.
+        if let Entry::Vacant(place) = places.entry(name.clone()) {
+            place.insert(0);
+            theirs.push(name);
+        }
+    }
+    let mut sorted = theirs.clone();
+    sorted.sort_unstable();
+    if sorted == theirs {
+        return None;
+    }
+    for (place, name) in sorted.iter().enumerate() {
+        places.insert(name.clone(), place);
+    }
+    let mut order = Vec::with_capacity(theirs.len());
+    for (place, name) in theirs.iter().enumerate() {
+        let other = places[name];
+        order.push(other.to_string());
+        sorted.swap(place, other);
+        places.insert(sorted[other].clone(), other);
+    }
+    Some(order.join(",")).filter(|text| text.len() < MAX_ORDER_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exchanges_lead_from_sorted_names_to_theirs() {
+        for text in ["D B A C E", "B A", "C A B MEMSCOPE_SOCKET", "B A B", "Z Y X W V U T A B"] {
+            let names = || text.split(' ').map(OsString::from);
+            let mut expected: Vec<OsString> = Vec::new();
+            for name in names().filter(|name| name != "MEMSCOPE_SOCKET") {
+                if !expected.contains(&name) {
+                    expected.push(name);
+                }
+            }
+            let mut entries = expected.clone();
+            entries.sort();
+            let order = order(names()).unwrap();
+            for (place, other) in order.split(',').enumerate() {
+                entries.swap(place, other.parse().unwrap());
+            }
+            assert_eq!(entries, expected, "{order}");
+        }
+        assert_eq!(order(["A", "B"].into_iter().map(OsString::from)), None);
+        assert_eq!(order(std::iter::empty()), None);
     }
 }

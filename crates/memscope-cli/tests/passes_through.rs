@@ -62,6 +62,22 @@ fn the_environment_and_the_descriptors_are_as_they_were() {
     assert!(differences.is_empty(), "{differences:?}");
 }
 
+#[test]
+fn the_environment_keeps_its_order() {
+    let memscope = env!("CARGO_BIN_EXE_memscope");
+    for theirs in
+        ["Z=1 B=2 PATH=/usr/bin:/bin A=3", "Z= LD_PRELOAD= B=2 PATH=/usr/bin:/bin A=3", "A=1"]
+    {
+        let seen = |run: &str| {
+            let script = format!("exec env -i {theirs} {run} /usr/bin/env");
+            let outcome = Outcome::of(std::process::Command::new("sh").args(["-c", &script]));
+            assert_eq!((outcome.code(), &*outcome.stderr), (0, ""), "{theirs}");
+            outcome.stdout
+        };
+        assert_eq!(seen(&format!("'{memscope}' run -q --")), seen(""), "{theirs}");
+    }
+}
+
 /// Starts a shell that has set up `trap` and says so; gives its process id as well. Without a terminal, so that none
 /// can be thought to have sent what a test sends.
 fn trapping(trap: &str) -> (support::Running, Pid, tempfile::TempDir) {

@@ -12,16 +12,13 @@
 
 use crate::mapping::{Mapping, Owner, Purpose};
 use core::ffi::{CStr, c_char};
-use memscope_region::hello::{
-    INTERVAL_VARIABLE, MODE_VARIABLE, OPTIONS_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE,
-};
+use memscope_region::hello::{ORDER_VARIABLE, SOCKET_VARIABLE, USER_PRELOAD_VARIABLE, VARIABLES};
 
 /// The dynamic linker's variable.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
-/// Our own variables.
-const OURS: [&str; 5] =
-    [SOCKET_VARIABLE, USER_PRELOAD_VARIABLE, MODE_VARIABLE, INTERVAL_VARIABLE, OPTIONS_VARIABLE];
+/// Those of our variables that hold for one start only: another image has another LD_PRELOAD and another order.
+const OF_ONE_START: [&str; 2] = [USER_PRELOAD_VARIABLE, ORDER_VARIABLE];
 
 /// Whether an entry is of a variable of ours.
 fn is_ours(entry: &CStr) -> bool {
@@ -29,7 +26,7 @@ fn is_ours(entry: &CStr) -> bool {
         let rest = entry.to_bytes().strip_prefix(name.as_bytes());
         rest.is_some_and(|rest| rest.first() == Some(&b'='))
     };
-    OURS.into_iter().any(is_of)
+    VARIABLES.into_iter().any(is_of)
 }
 
 /// An environment as C has it: pointers to entries, ended by a null.
@@ -69,13 +66,16 @@ pub(crate) unsafe fn variable(environment: Entries, name: &str) -> Option<&'stat
     unsafe { entries(environment) }.find_map(|entry| value(entry, name))
 }
 
-/// Makes the environment what the user gave: our variables go, LD_PRELOAD becomes the user's own or goes.
+/// Makes the environment what the user gave: our variables go, LD_PRELOAD becomes the user's own or goes, and the entries
+/// stand as they stood.
 ///
 /// # Safety
 /// `environment` is the process's, nobody else uses it yet.
 pub(crate) unsafe fn restore(environment: *mut *mut c_char) {
     // SAFETY: the caller's promise.
     let user = unsafe { variable(environment.cast_const().cast(), USER_PRELOAD_VARIABLE) };
+    // SAFETY: the caller's promise.
+    let order = unsafe { variable(environment.cast_const().cast(), ORDER_VARIABLE) };
     let (mut from, mut to) = (environment, environment);
     // SAFETY: both go along the array, which ends with a null; `to` is never beyond `from`.
     unsafe {
@@ -98,6 +98,22 @@ pub(crate) unsafe fn restore(environment: *mut *mut c_char) {
             to = to.add(1);
         }
         *to = core::ptr::null_mut();
+        let count = to.offset_from(environment) as usize;
+        reorder(core::slice::from_raw_parts_mut(environment, count), order.unwrap_or_default());
+    }
+}
+
+/// Exchanges entries as [`ORDER_VARIABLE`] says, if it speaks of as many as there are.
+fn reorder(entries: &mut [*mut c_char], order: &CStr) {
+    let numbers = || order.to_bytes().split(|byte| *byte == b',');
+    if numbers().count() != entries.len() {
+        return;
+    }
+    for (place, number) in numbers().enumerate() {
+        let other = str::from_utf8(number).ok().and_then(|digits| digits.parse().ok());
+        if let Some(other) = other.filter(|&other: &usize| other < entries.len()) {
+            entries.swap(place, other);
+        }
     }
 }
 
@@ -106,7 +122,7 @@ pub(crate) unsafe fn restore(environment: *mut *mut c_char) {
 pub(crate) struct Ours {
     /// The path of this library.
     library: &'static CStr,
-    /// Our variables but [`USER_PRELOAD_VARIABLE`], which may be another by then: an array that ends with a null.
+    /// Our variables but those [`OF_ONE_START`]: an array that ends with a null.
     variables: Entries,
 }
 
@@ -117,8 +133,9 @@ impl Ours {
     /// # Safety
     /// `environment` is the process's, nobody else uses it yet.
     pub(crate) unsafe fn keep(environment: Entries) -> Option<Self> {
-        let is_kept =
-            |entry: &&CStr| is_ours(entry) && value(entry, USER_PRELOAD_VARIABLE).is_none();
+        let is_of_one_start =
+            |entry: &CStr| OF_ONE_START.into_iter().any(|name| value(entry, name).is_some());
+        let is_kept = |entry: &&CStr| is_ours(entry) && !is_of_one_start(entry);
         // SAFETY: the caller's promise.
         let kept = || unsafe { entries(environment) }.filter(is_kept);
         // SAFETY: the caller's promise.

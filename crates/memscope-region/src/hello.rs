@@ -15,8 +15,21 @@ pub const MODE_VARIABLE: &str = "MEMSCOPE_MODE";
 pub const INTERVAL_VARIABLE: &str = "MEMSCOPE_INTERVAL";
 /// Where a process that records itself makes its region, instead of in memory: a file of this name, a dot and its process id.
 pub const FILE_VARIABLE: &str = "MEMSCOPE_FILE";
+/// The order that the environment had, which `memscope run` cannot keep: numbers in decimal, with commas between them. After
+/// our variables are gone, the entry at each place is exchanged with that at the number there. Absent: it is as it was.
+pub const ORDER_VARIABLE: &str = "MEMSCOPE_ORDER";
 /// What of the usual is to be done otherwise: letters, each of them one of the `OPTION_` constants. Absent: nothing.
 pub const OPTIONS_VARIABLE: &str = "MEMSCOPE_OPTIONS";
+
+/// All of them. The program never sees one.
+pub const VARIABLES: [&str; 6] = [
+    SOCKET_VARIABLE,
+    USER_PRELOAD_VARIABLE,
+    MODE_VARIABLE,
+    INTERVAL_VARIABLE,
+    OPTIONS_VARIABLE,
+    ORDER_VARIABLE,
+];
 
 /// What [`INTERVAL_VARIABLE`] is if it is absent: a sample every 512 KiB on average.
 pub const DEFAULT_INTERVAL_BYTES: u64 = 512 << 10;
