@@ -21,7 +21,7 @@ use memscope_region::hello::{
 use memscope_region::record::Birth;
 use memscope_region::row::Fill;
 use memscope_region::sys;
-use memscope_region::table::{REGION_BYTES, Table};
+use memscope_region::table::{Table, region_bytes_within};
 
 /// The kept descriptor's least number.
 const KEPT_FD: i32 = 500;
@@ -266,7 +266,7 @@ fn variable(name: &str) -> Option<&'static CStr> {
 }
 
 /// A file for the region: its name, a dot and the process id.
-fn named_file(name: &CStr) -> Option<i32> {
+fn named_file(name: &CStr, region_bytes: u64) -> Option<i32> {
     let mut path = [0u8; 4096];
     let name = name.to_bytes();
     path.get_mut(..name.len())?.copy_from_slice(name);
@@ -282,16 +282,14 @@ fn named_file(name: &CStr) -> Option<i32> {
     digits[at] = b'.';
     let digits = &digits[at..];
     path.get_mut(name.len()..name.len() + digits.len())?.copy_from_slice(digits);
-    sys::named_file(CStr::from_bytes_until_nul(&path).ok()?, REGION_BYTES).ok()
+    sys::named_file(CStr::from_bytes_until_nul(&path).ok()?, region_bytes).ok()
 }
 
 fn make_region(settings: Settings) -> Option<()> {
-    if sys::file_limit() < REGION_BYTES {
-        return None;
-    }
+    let region_bytes = region_bytes_within(sys::file_limit())?;
     // Where no such file can be made, memory is better than nothing.
-    let named = settings.file.and_then(named_file);
-    let fd = named.or_else(|| sys::memory_file(c"memscope", REGION_BYTES).ok())?;
+    let named = settings.file.and_then(|name| named_file(name, region_bytes));
+    let fd = named.or_else(|| sys::memory_file(c"memscope", region_bytes).ok())?;
     let started = start_in(fd, settings);
     if started.is_some()
         && let Ok(kept) = sys::duplicate(fd, KEPT_FD).or_else(|_| sys::duplicate(fd, 0))

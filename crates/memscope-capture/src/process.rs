@@ -128,7 +128,7 @@ static EARLY_EVENTS: AtomicU64 = AtomicU64::new(0);
 /// What a region is made for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start<'a> {
-    /// An empty file of [`memscope_region::table::REGION_BYTES`]. The caller closes it when it likes.
+    /// An empty file, as long as [`memscope_region::table::region_bytes_within`] says. The caller closes it when it likes.
     pub fd: i32,
     /// log2 of the bytes of address space that no two blocks begin in: 5 for glibc, 4 for others.
     pub granule_shift: u32,

@@ -8,7 +8,7 @@
 
 use crate::error::{Error, NOT_EXECUTABLE, NOT_FOUND, reason};
 use memscope_profile::symbolize::program::{Elf, Program, inspect};
-use memscope_region::table::REGION_BYTES;
+use memscope_region::table::region_bytes_within;
 use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::io;
@@ -68,7 +68,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
 /// its limit.
 fn check_file_size_limit() -> Result<(), Error> {
     match getrlimit(Resource::Fsize).current {
-        Some(limit_bytes) if limit_bytes < REGION_BYTES => Err(Error::new(format!(
+        Some(limit_bytes) if region_bytes_within(limit_bytes).is_none() => Err(Error::new(format!(
             "the limit on file size is {limit_bytes} bytes, which leaves no room for a recording"
         ))
         .hint("Raise it before memscope: ulimit -f unlimited.")),

@@ -70,18 +70,21 @@ pub(crate) fn run(task: Task<'_>) -> Result<(ExitStatus, Outcome), Error> {
         Keeper::start(task.kept.clone()).map_err(|error| failed("cannot start a thread", error))?;
     let apply = |command: &mut Command| preload.apply(command, listener.name(), task.orders);
     let child = spawn(task.path, task.arguments, apply)?;
-    raise_descriptor_limit();
+    raise_limits();
     Supervisor::new(child, listener, signals, keeper, &task)
         .wait(task.waits)
         .map_err(|error| failed("cannot wait for the program", error))
 }
 
-/// Each process takes a few descriptors of ours. The program was started with the limit as it was.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Where it cannot be raised, processes beyond it are not followed.
-    let _ = setrlimit(Resource::Nofile, limit);
+/// Each process takes a few descriptors of ours, and profiles are files. The program was started with the limits as they
+/// were.
+fn raise_limits() {
+    for resource in [Resource::Nofile, Resource::Fsize] {
+        let mut limit = getrlimit(resource);
+        limit.current = limit.maximum;
+        // Where it cannot be raised, processes beyond it are not followed.
+        let _ = setrlimit(resource, limit);
+    }
 }
 
 /// Starts the program. A text without `#!` is given to the shell, as `execvp` does.

@@ -6,8 +6,9 @@
 mod support;
 
 use std::path::PathBuf;
-use support::compile;
-use support::profile::record;
+use std::process::Command;
+use support::profile::{Profile, record};
+use support::{Outcome, compile};
 use testprograms::c_program;
 
 /// Compiles a program in a folder that lasts as long as the test.
@@ -69,6 +70,38 @@ fn allocations_before_any_constructor_of_ours_are_counted() {
     let (profile, _) = record(&program, &[]);
     profile.assert_complete();
     assert_eq!(profile.counts("begin_early", "libearly.so.c"), [10, 3210, 1, 321]);
+}
+
+/// Under a limit on file size the region is smaller, and holds the program and its child all the same.
+#[test]
+fn a_limit_on_file_size_leaves_room_for_a_smaller_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = r#"
+        #include <stdlib.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        static void take(int count) { while (count--) free(malloc(100)); }
+        int main(void) {
+            take(1000);
+            if (fork() == 0) { take(10); _exit(0); }
+            return wait(NULL) < 0;
+        }
+    "#;
+    let program = program(&folder, "limited", source);
+    let json = folder.path().join("profile.json");
+    // 512 MiB, in blocks of 512 bytes.
+    let script = format!(
+        "ulimit -f 1048576; exec '{}' run -q --json '{}' -- '{}'",
+        env!("CARGO_BIN_EXE_memscope"),
+        json.display(),
+        program.display()
+    );
+    let outcome = Outcome::of(Command::new("sh").args(["-c", &script]));
+    assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
+    let profile = Profile::read(&json);
+    profile.assert_complete();
+    assert_eq!(profile.counts("take", "limited.c"), [1000, 100_000, 1000, 100_000]);
+    assert_eq!(profile.0["processes"].as_array().unwrap().len(), 2);
 }
 
 /// Three ways to make a child that goes on in the same program: through the C library, past its hooks of fork, and past

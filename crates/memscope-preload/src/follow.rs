@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use memscope_capture::process::{BLANK, PROCESS};
 use memscope_region::hello::{Notice, OPTION_NO_CHILDREN, OPTIONS_VARIABLE, SOCKET_VARIABLE};
 use memscope_region::sys;
-use memscope_region::table::REGION_BYTES;
+use memscope_region::table::region_bytes_within;
 
 /// What another image, or a child of fork, needs to be followed, kept from the start.
 pub(crate) struct Kept {
@@ -87,7 +87,7 @@ impl Kept {
     /// Whether an image can be made to load our library, as far as this process and not the image decides.
     fn can_reach_library(&self) -> bool {
         // It would find no room for its region.
-        let has_room = sys::file_limit() >= REGION_BYTES;
+        let has_room = region_bytes_within(sys::file_limit()).is_some();
         self.is_free() && has_room && Identity::of(self.ours.library()) == Some(self.library)
     }
 

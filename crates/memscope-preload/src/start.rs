@@ -15,7 +15,7 @@ use memscope_region::hello::{
     DEFAULT_INTERVAL_BYTES, Hello, INTERVAL_VARIABLE, MODE_VARIABLE, OPTION_NO_ARGUMENTS,
     OPTION_NO_CHILDREN, OPTION_WAIT, OPTIONS_VARIABLE, SOCKET_VARIABLE,
 };
-use memscope_region::table::{REGION_BYTES, Table};
+use memscope_region::table::{Table, region_bytes_within};
 use memscope_region::{header, sys};
 
 unsafe extern "C" {
@@ -93,11 +93,12 @@ fn make_region() -> Option<()> {
         0 => Orders::of_image(environment),
         parent => Orders::of_child(parent),
     }?;
-    if orders.socket.len() > NAME_BYTES || sys::file_limit() < REGION_BYTES {
+    if orders.socket.len() > NAME_BYTES {
         return None;
     }
+    let region_bytes = region_bytes_within(sys::file_limit())?;
     let socket = sys::connect_abstract(orders.socket).ok()?;
-    let sent = hand_over(&orders, socket);
+    let sent = hand_over(&orders, socket, region_bytes);
     sys::close(socket);
     sent?;
     dispatch::choose(orders.mode);
@@ -109,8 +110,8 @@ fn make_region() -> Option<()> {
 }
 
 /// Makes the region and sends it through the socket.
-fn hand_over(orders: &Orders, socket: i32) -> Option<()> {
-    let fd = sys::memory_file(c"memscope", REGION_BYTES).ok()?;
+fn hand_over(orders: &Orders, socket: i32, region_bytes: u64) -> Option<()> {
+    let fd = sys::memory_file(c"memscope", region_bytes).ok()?;
     let sent = hand_over_file(orders, socket, fd);
     sys::close(fd);
     sent

@@ -9,6 +9,19 @@ pub const EXTENT_BYTES: u64 = 64 << 10;
 /// The size of the sparse file, set once. Only what is touched takes memory.
 pub const REGION_BYTES: u64 = 1 << 40;
 
+/// Under a limit on file size a region may be smaller, but not smaller than this: a few chunks of each table and of records.
+/// What finds no room in it is counted as missed.
+pub const MIN_REGION_BYTES: u64 = 256 << 20;
+
+/// How large a region can be where files may have `limit_bytes`; `None` if there is no room for one.
+pub const fn region_bytes_within(limit_bytes: u64) -> Option<u64> {
+    match limit_bytes / EXTENT_BYTES * EXTENT_BYTES {
+        0..MIN_REGION_BYTES => None,
+        MIN_REGION_BYTES..REGION_BYTES => Some(limit_bytes / EXTENT_BYTES * EXTENT_BYTES),
+        REGION_BYTES.. => Some(REGION_BYTES),
+    }
+}
+
 /// How many chunks a table can have.
 pub const CHUNKS_PER_TABLE: usize = 1024;
 

@@ -10,7 +10,7 @@
 
 use crate::header::{self, Header};
 use crate::sys::{self, PAGE_BYTES};
-use crate::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, REGION_BYTES, TABLES, Table};
+use crate::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, TABLES, Table};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// The kept descriptor's least number, where there has to be one.
@@ -38,7 +38,7 @@ unsafe impl Sync for Writer {}
 unsafe impl Send for Writer {}
 
 impl Writer {
-    /// Makes a region in the file `fd`, which is [`REGION_BYTES`] long and empty. The descriptor may be closed after.
+    /// Makes a region in the file `fd`, which is empty and as long as the region may become. The descriptor may be closed after.
     ///
     /// `place` is zeroed memory for the writer itself.
     ///
@@ -70,7 +70,7 @@ impl Writer {
         // ORDERING: relaxed; `ready` is stored with release when the rest stands.
         header.magic.store(header::MAGIC, Ordering::Relaxed);
         header.version.store(header::VERSION, Ordering::Relaxed);
-        header.region_bytes.store(REGION_BYTES, Ordering::Relaxed);
+        header.region_bytes.store(sys::status(fd)?.st_size as u64, Ordering::Relaxed);
         header.next_extent.store(header::HEADER_BYTES / EXTENT_BYTES, Ordering::Relaxed);
         Ok(writer)
     }
@@ -89,7 +89,8 @@ impl Writer {
         // ORDERING: relaxed; both are only changed under the flag, whose taking and giving order them.
         let offset = header.next_extent.load(Ordering::Relaxed) * EXTENT_BYTES;
         let seed = self.seed.load(Ordering::Relaxed);
-        if offset + bytes + PAGE_BYTES as u64 > REGION_BYTES {
+        // ORDERING: relaxed; stored before the writer was known to anybody.
+        if offset + bytes + PAGE_BYTES as u64 > header.region_bytes.load(Ordering::Relaxed) {
             return None;
         }
         let base = if self.kept == 0 {
