@@ -11,10 +11,16 @@ use crate::support::{
     build_c, build_rust, bytes_of, check, folder, named, profile_of, run, search,
 };
 
-/// Numbers that look random and are the same in every run.
+/// Numbers that look random and are the same in every run with the same MEMSCOPE_SEED.
 struct Numbers(u64);
 
 impl Numbers {
+    fn new(seed: u64) -> Self {
+        let asked: Option<u64> =
+            std::env::var("MEMSCOPE_SEED").ok().and_then(|text| text.parse().ok());
+        Self(seed ^ asked.unwrap_or(0) << 8)
+    }
+
     fn next(&mut self, below: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -75,7 +81,7 @@ fn files_cut_short() {
 #[test]
 fn bytes_changed_anywhere() {
     let sample = sample("flip", |folder| build_c(folder, &["-g"]));
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::new(1);
     let asked = std::env::var("MEMSCOPE_MUTATIONS").ok().and_then(|text| text.parse().ok());
     for _ in 0..asked.unwrap_or(300) {
         let mut bytes = sample.bytes.clone();
@@ -103,7 +109,7 @@ fn bytes_changed_in_headers_and_debug_information() {
         ] {
             parts.push(section(&sample.program, section_name));
         }
-        let mut numbers = Numbers(7);
+        let mut numbers = Numbers::new(7);
         for part in parts {
             for _ in 0..120 {
                 let mut bytes = sample.bytes.clone();
@@ -123,7 +129,7 @@ fn bytes_changed_in_headers_and_debug_information() {
 fn bytes_changed_in_a_program_of_rust() {
     let sample = sample("flip-rust", |folder| build_rust(folder, &["-g", "-Cstrip=none"]));
     let places: Vec<u64> = sample.places.iter().copied().step_by(16).collect();
-    let mut numbers = Numbers(3);
+    let mut numbers = Numbers::new(3);
     for name in [".debug_info", ".debug_abbrev", ".debug_line", ".debug_ranges"] {
         let part = section(&sample.program, name);
         for _ in 0..12 {
