@@ -291,7 +291,19 @@ fn children_that_nobody_wants_are_left_alone_and_counted() {
     }
 }
 
-/// Static, for another dynamic linker, and of another user's rights.
+/// A program with the C library musl, as its own compiler builds it; `None` where there is none.
+fn musl(folder: &Path, name: &str, options: &[&str]) -> Option<PathBuf> {
+    let code = folder.join("musl.c");
+    let program = folder.join(name);
+    let source = "#include <stdlib.h>\nint main(void) { free(malloc(10)); return 7; }";
+    fs::write(&code, source).unwrap();
+    let mut compiler = Command::new("musl-gcc");
+    let built = compiler.args(options).arg("-o").arg(&program).arg(&code).status().ok()?;
+    assert!(built.success());
+    Some(program)
+}
+
+/// Static, with 32 bits, with another C library, and of another user's rights.
 #[test]
 fn what_cannot_be_followed_runs_untouched_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -300,6 +312,10 @@ fn what_cannot_be_followed_runs_untouched_and_is_named() {
         (build("static", &["-nostdlib", "-static"]), "statically linked"),
         (build("short", &["-nostdlib", "-static", "-m32", "-Wl,--build-id=none"]), "32-bit"),
     ];
+    let built = musl(folder.path(), "musl", &[]).map(|it| (it, "uses the C library musl"));
+    programs.extend(built);
+    let built = musl(folder.path(), "musl-static", &["-static"]).map(|it| (it, "statically"));
+    programs.extend(built);
     if rustix::process::geteuid().is_root() {
         let gains = folder.path().join("gains");
         fs::copy("/bin/true", &gains).unwrap();
