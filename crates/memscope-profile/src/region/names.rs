@@ -8,12 +8,13 @@ use super::stacks::Build;
 use crate::error::Result;
 use crate::model::{Label, Task};
 use memscope_region::{LabelRow, Table, TaskRow};
+use std::collections::HashMap;
 
 /// From ids in the region to places plus one in the profile.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    labels: Vec<u32>,
-    tasks: Vec<u32>,
+    labels: HashMap<u32, u32>,
+    tasks: HashMap<u32, u32>,
 }
 
 impl Names {
@@ -69,7 +70,7 @@ impl Names {
                 weak: label.weak,
             });
             let own = build.profile.labels.len() as u32;
-            put(&mut self.labels, row, own);
+            self.labels.insert(row, own);
             // A tracker is there before it gives names, and is its own tracker.
             let tracker = if label.tracker == row + 1 { own } else { self.label(label.tracker) };
             if let Some(label) = build.profile.labels.last_mut() {
@@ -103,7 +104,7 @@ impl Names {
                 entries: task.entries,
                 peak_bytes: positive(task.peak_bytes).max(positive(task.live_bytes)),
             });
-            put(&mut self.tasks, row, build.profile.tasks.len() as u32);
+            self.tasks.insert(row, build.profile.tasks.len() as u32);
         }
         Ok(())
     }
@@ -114,15 +115,10 @@ fn positive(sum: u64) -> u64 {
     (sum as i64).max(0) as u64
 }
 
-fn place(places: &[u32], id: u32) -> u32 {
-    let row = id.checked_sub(1).map(|row| row as usize);
-    row.and_then(|row| places.get(row)).copied().unwrap_or_default()
-}
-
-/// Rows come in their order, and as many as are really there, so this grows no further than they do.
-fn put(places: &mut Vec<u32>, row: u32, place: u32) {
-    places.resize(row as usize, 0);
-    places.push(place);
+/// By row: a damaged region may have few rows that lie far apart.
+fn place(places: &HashMap<u32, u32>, id: u32) -> u32 {
+    let row = id.checked_sub(1);
+    row.and_then(|row| places.get(&row)).copied().unwrap_or_default()
 }
 
 fn text(build: &mut Build<'_>, row: u32, bytes: u32) -> Result<String> {
