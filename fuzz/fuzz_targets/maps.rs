@@ -17,8 +17,14 @@ fuzz_target!(|bytes: &[u8]| {
     let address = usize::from_ne_bytes(*address);
     MEMORY.with(|memory| {
         memory.fill(text);
-        seek(memory.file(), SeekFrom::Start(0)).expect("at its start");
-        let found = bounded(0, || mapping_in_text(memory.file().as_raw_fd(), address));
+        let find = |is_writable| {
+            seek(memory.file(), SeekFrom::Start(0)).expect("at its start");
+            let descriptor = memory.file().as_raw_fd();
+            bounded(0, || mapping_in_text(descriptor, address, is_writable))
+        };
+        let found = find(false);
         assert!(found.is_none_or(|(low, high)| (low..high).contains(&address)));
+        let writable = find(true);
+        assert!(writable.is_none_or(|(low, high)| (low..high).contains(&address)));
     });
 });

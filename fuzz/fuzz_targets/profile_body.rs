@@ -1,5 +1,5 @@
 //! The body of a profile file, in a frame whose length and checksum fit, and what stands on a profile that was read:
-//! rankings, and reports as text and JSON.
+//! rankings, and the same file written again.
 #![no_main]
 
 use flate2::{Compression, write::DeflateEncoder};
@@ -27,6 +27,10 @@ fuzz_target!(|body: &[u8]| {
     let whole = framed(body);
     let profile = bounded((1 << 20) + 400 * whole.len(), || file::read(&whole[..], "x"));
     let Ok(profile) = profile else { return };
+    // What comes next takes ten times as long, so one in eight has to do.
+    if !crc32fast::hash(body).is_multiple_of(8) {
+        return;
+    }
     bounded((8 << 20) + 2000 * whole.len(), || {
         let analysis = Analysis::new(&profile);
         for metric in Metric::ALL {
