@@ -1,16 +1,70 @@
 //! The examples run and say what they promise, and those that free everything have no leaks.
 #![cfg(not(any(loom, feature = "off")))]
 
+use memscope_rs::memscope_profile::{
+    Region,
+    model::End,
+    symbolize::{SymbolSearch, symbolize},
+};
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Runs an example, which cargo builds with the tests; what it says on stdout.
 fn run(example: &str) -> String {
+    run_with(example, &[])
+}
+
+/// Functions of the standard library in which it allocates what it keeps for itself.
+const LIBRARYS_OWN: [&str; 4] = ["std::io::stdio::", "std::thread::", "std::sys::", "std::rt::"];
+
+/// The functions of an example in whose blocks it leaves something behind, as the file of its recording says.
+fn left_behind(example: &str) -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("left-{example}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).unwrap();
+    run_with(example, &[("MEMSCOPE_FILE", folder.join("region"))]);
+    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let region = Region::open_path(&file).unwrap();
+    let mut profile = region.read(End::Exited(0)).unwrap().profile;
+    symbolize(&mut profile, &SymbolSearch { threads: 1, ..SymbolSearch::default() }, &|_| {});
+    let stack = |mut stack: u32| {
+        let mut functions = Vec::new();
+        while let Some(node) = stack.checked_sub(1).map(|at| profile.stacks[at as usize]) {
+            let frames = profile.addresses[node.address as usize].frames();
+            let frames = profile.frames[frames].iter();
+            functions.extend(frames.map(|it| profile.strings[it.function as usize].clone()));
+            stack = node.parent;
+        }
+        functions
+    };
+    let alive = profile.sites.iter().filter(|site| site.counts.live_blocks() > 0);
+    let own = format!("{example}::");
+    let left = alive.filter_map(|site| {
+        let functions = stack(site.stack);
+        let is_librarys = |name: &String| LIBRARYS_OWN.iter().any(|own| name.contains(own));
+        let innermost = functions.iter().find(|name| name.starts_with(&own) || is_librarys(name));
+        innermost.filter(|name| !is_librarys(name)).cloned()
+    });
+    let mut left: Vec<_> = left.collect();
+    left.dedup();
+    left
+}
+
+#[test]
+fn no_example_leaves_anything_behind() {
+    for example in ["memory_per_task", "allocation_budget"] {
+        assert_eq!(left_behind(example), [""; 0], "{example}");
+    }
+    // But the one that is to be found out, as long as it runs.
+    assert_eq!(left_behind("find_a_leak"), [""; 0]);
+}
+
+fn run_with(example: &str, variables: &[(&str, PathBuf)]) -> String {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     path.push("examples");
-    let output = Command::new(path.join(example)).output().unwrap();
+    let output = Command::new(path.join(example)).envs(variables.iter().cloned()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     text
