@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// An error of this crate: what went wrong and where, in one sentence, and a hint where there is one.
+///
+/// ```
+/// // No allocator is installed here.
+/// let error = memscope_rs::switch_to(memscope_rs::RecordingMode::Counting).unwrap_err();
+/// assert!(error.to_string().contains("is not installed"));
+/// assert!(error.hint().contains("#[global_allocator]"));
+/// ```
 #[derive(Debug)]
 pub struct Error {
     message: String,

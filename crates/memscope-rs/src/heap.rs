@@ -11,7 +11,18 @@ use std::fmt;
 
 /// Sums over the whole process from the start of recording on, at one moment.
 ///
-/// All are 0 if nothing is recorded: see [`Heap::is_recorded`].
+/// All are 0 if nothing is recorded: see [`Heap::is_recorded`]. Reading it ([`Tracker::heap`](crate::Tracker::heap))
+/// costs some microseconds, whatever was recorded.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let t = memscope_rs::tracker!();
+/// let before = t.heap();
+/// let data = vec![0_u8; 5000];
+/// assert!(t.heap().live_bytes >= before.live_bytes + 5000);
+/// # drop(data);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -59,7 +70,8 @@ impl Heap {
 /// How much of what happened was recorded, counted by the recording itself.
 ///
 /// An attempt is an allocation or a free (a realloc is one of each); it succeeds if it was recorded, and is missed for
-/// one of the causes in [`CaptureStats::misses_by_cause`].
+/// one of the causes in [`CaptureStats::misses_by_cause`]. See
+/// [`Tracker::tracking_stats`](crate::Tracker::tracking_stats) for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

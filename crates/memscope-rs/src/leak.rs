@@ -2,7 +2,8 @@
 //!
 //! Memory that is alive is not a leak. It is listed here if one of three things was observed:
 //! - growing: at each of at least three moments (marks, and now) more blocks of the place were alive than at the one
-//!   before, and none are fewer now;
+//!   before, and none are fewer now; or, where the program made no marks, they were never fewer at an analysis than at the
+//!   one before, and more at five at least;
 //! - outlived: blocks that were allocated in a scope are alive, and the scope is over;
 //! - alive at end: the program is over, and blocks are alive that nobody will free.
 //!
@@ -10,7 +11,7 @@
 //! what it knows of threads) is nobody's leak, and is left out.
 //! Deliberately absent: guesses by age or size.
 
-use crate::mark::Marks;
+use crate::mark::{Mark, Marks};
 use crate::report::{Lines, SiteReport};
 use crate::task::ScopeKind;
 use memscope_profile::Profile;
@@ -19,7 +20,26 @@ use std::fmt;
 /// How many moments it takes to call it growing.
 const MIN_SERIES: usize = 3;
 
-/// A place whose blocks are believed to be leaked, and why.
+/// The same of analyses, at which nothing but the time is known to be alike.
+const MIN_LOOKS: usize = 5;
+
+/// A place whose blocks are believed to be leaked, and why. [`Report::leaks`](crate::Report::leaks) has them.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{Evidence, tracker};
+///
+/// let t = tracker!();
+/// let mut kept = Vec::new();
+/// let request = t.scope("request");
+/// kept.push(Box::new(7_u64)); // what a request should have freed
+/// drop(request);
+/// let report = t.analyze();
+/// let evidence = Evidence::Outlived { scope: "request".to_owned() };
+/// assert!(report.leaks.iter().all(|leak| leak.evidence == evidence));
+/// assert_eq!(report.leaks.iter().map(|leak| leak.live_bytes).max(), Some(32)); // the vector; and 8 in the box
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -41,9 +61,11 @@ pub struct Leak {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Evidence {
-    /// More were alive at each of at least three marks (or two, and now) than at the one before.
+    /// More were alive at each of at least three marks (or two, and now) than at the one before; or, if the program made
+    /// no marks, they became more from analysis to analysis, five times at least, and never fewer.
     Growing {
         /// The marks and how many blocks were alive at each; if the number is another now, that (called `now`) at last.
+        /// Analyses are called by the time since the tracker was made: `12.5 s`.
         series: Vec<(String, u64)>,
     },
     /// They were allocated in a scope that is over.
@@ -102,8 +124,38 @@ fn variables(profile: &Profile, sites: impl Iterator<Item = u32>) -> Vec<String>
 }
 
 fn growing(profile: &Profile, lines: &Lines<'_>, marks: &Marks) -> Vec<Leak> {
-    let mut series = vec![Vec::new(); lines.len()];
-    for mark in marks.iter() {
+    // Marks are moments that the program chose, for being alike; analyses may be at any, so it takes more of them.
+    let by_marks = series(lines, marks.named()).into_iter().enumerate();
+    let mut by_looks = series(lines, marks.looks());
+    let found = by_marks.filter_map(|(line, mut series)| {
+        let now = lines.counts(line).live_blocks();
+        // Now may be the very moment of the last mark.
+        if series.last().is_none_or(|(_, last)| *last != now) {
+            series.push(("now".to_owned(), now));
+        }
+        let grows =
+            |series: &Series| series.is_sorted_by(|(_, earlier), (_, later)| earlier < later);
+        let mut looks = std::mem::take(&mut by_looks[line]);
+        looks.dedup_by_key(|(_, blocks)| *blocks);
+        let series = if series.len() >= MIN_SERIES && grows(&series) {
+            series
+        } else if marks.named().next().is_none() && looks.len() >= MIN_LOOKS && grows(&looks) {
+            looks
+        } else {
+            return None;
+        };
+        (!lines.is_the_librarys(line)).then_some((line, series))
+    });
+    found.map(|(line, series)| leak(profile, lines, line, Evidence::Growing { series })).collect()
+}
+
+/// Moments, and how many blocks were alive at each.
+type Series = Vec<(String, u64)>;
+
+/// The series of each line.
+fn series<'m>(lines: &Lines<'_>, marks: impl Iterator<Item = &'m Mark>) -> Vec<Series> {
+    let mut series = vec![Series::new(); lines.len()];
+    for mark in marks {
         let mut blocks = vec![0_i64; lines.len()];
         for (id, alive) in &mark.sites {
             if let Some(line) = lines.of(*id) {
@@ -114,17 +166,7 @@ fn growing(profile: &Profile, lines: &Lines<'_>, marks: &Marks) -> Vec<Leak> {
             series.push((mark.name.clone(), blocks.max(0) as u64));
         }
     }
-    let series = series.into_iter().enumerate().filter_map(|(line, mut series)| {
-        let now = lines.counts(line).live_blocks();
-        // Now may be the very moment of the last mark.
-        if series.last().is_none_or(|(_, last)| *last != now) {
-            series.push(("now".to_owned(), now));
-        }
-        let grows = series.is_sorted_by(|(_, earlier), (_, later)| earlier < later);
-        (series.len() >= MIN_SERIES && grows && !lines.is_the_librarys(line))
-            .then_some((line, series))
-    });
-    series.map(|(line, series)| leak(profile, lines, line, Evidence::Growing { series })).collect()
+    series
 }
 
 fn alive(profile: &Profile, lines: &Lines<'_>) -> impl Iterator<Item = Leak> {

@@ -8,9 +8,13 @@ use crate::report::{self, Lines, Place};
 use memscope_profile::region::SiteTotals;
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 /// The marks that are kept.
 const MAX_MARKS: usize = 64;
+
+/// The analyses whose live blocks are kept.
+const MAX_LOOKS: usize = 16;
 
 /// What was alive at a site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,24 +65,45 @@ impl Mark {
     }
 }
 
-/// The marks of a tracker, oldest first.
+/// The marks of a tracker, oldest first, and what was alive at each of its analyses.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Marks(VecDeque<Mark>);
+pub(crate) struct Marks {
+    named: VecDeque<Mark>,
+    looks: VecDeque<Mark>,
+}
 
 impl Marks {
     pub(crate) fn set(&mut self, name: &str) {
-        if self.0.len() == MAX_MARKS {
-            self.0.pop_front();
+        if self.named.len() == MAX_MARKS {
+            self.named.pop_front();
         }
-        self.0.extend(Mark::now(name));
+        self.named.extend(Mark::now(name));
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Mark> {
-        self.0.iter()
+    /// Remembers what is alive at an analysis. Of many, every other of those before is forgotten: the first stays.
+    pub(crate) fn look(&mut self, age: Duration) {
+        if self.looks.len() == MAX_LOOKS {
+            let mut number = 0;
+            self.looks.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+        }
+        self.looks.extend(Mark::now(&format!("{:.1} s", age.as_secs_f64())));
+    }
+
+    /// The marks that the program made.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &Mark> {
+        self.named.iter()
+    }
+
+    /// The analyses.
+    pub(crate) fn looks(&self) -> impl Iterator<Item = &Mark> {
+        self.looks.iter()
     }
 
     fn find(&self, name: &str) -> Option<&Mark> {
-        self.0.iter().rev().find(|mark| mark.name == name)
+        self.named.iter().rev().find(|mark| mark.name == name)
     }
 
     /// From one mark to another, or to now.
@@ -138,7 +163,19 @@ fn changes(from: &Mark, to: &Mark) -> Vec<(u32, Alive)> {
     changes.filter(|(_, change)| *change != Alive::default()).collect()
 }
 
-/// What changed between two moments, by site. `Display` prints it for people.
+/// What changed between two moments, by site. `Display` prints it for people. Made by
+/// [`Tracker::since`](crate::Tracker::since) and [`Tracker::between`](crate::Tracker::between).
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let t = memscope_rs::tracker!();
+/// t.mark("after warm-up");
+/// let words: Vec<String> = "to be or not".split(' ').map(str::to_owned).collect();
+/// let difference = t.since("after warm-up").unwrap();
+/// assert_eq!((difference.live_blocks, difference.live_bytes), (5, 4 * 24 + 9)); // the vector, and four words
+/// # drop(words);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -124,7 +124,28 @@ pub struct TaskReport {
 
 /// Everything that was recorded, at one moment. Made by [`Tracker::analyze`](crate::Tracker::analyze).
 ///
-/// `Display` prints it for people. With feature `serde` it is `Serialize`.
+/// `Display` prints it for people. With feature `serde` it is `Serialize`, and with `html` it has `to_html`. Sizes are in
+/// bytes as they were requested.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{task_scope, track, tracker};
+///
+/// let t = tracker!();
+/// let import = task_scope("import");
+/// let rows = vec![0_u64; 100];
+/// drop(import);
+/// track!(t, rows);
+///
+/// let report = t.analyze();
+/// let rows_are = report.variables.iter().find(|variable| variable.name == "rows").unwrap();
+/// assert_eq!((rows_are.live_blocks, rows_are.live_bytes), (1, 800));
+/// assert_eq!(rows_are.type_name, "alloc::vec::Vec<u64>");
+/// assert_eq!(report.tasks[0].path, "import");
+/// assert!(report.sites.iter().any(|site| site.counts.live_bytes() == 800));
+/// # drop(rows);
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 /// A handle to what is recorded of this process, and to the values that were tracked through it. Made by
 /// [`tracker!`](crate::tracker!).
@@ -34,6 +35,7 @@ struct Inner {
     told: AtomicU64,
     unknown: AtomicU64,
     marks: Mutex<Marks>,
+    made: Instant,
 }
 
 /// What was tracked through one tracker.
@@ -73,6 +75,7 @@ impl Tracker {
             told: AtomicU64::new(0),
             unknown: AtomicU64::new(0),
             marks: Mutex::new(Marks::default()),
+            made: Instant::now(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -163,7 +166,7 @@ impl Tracker {
         self.inner.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a scope on this thread, which ends when the guard is dropped: what is allocated in it and is alive when it
+    /// Begins a scope on this thread, which ends when the guard is dropped (tens of nanoseconds for both): what is allocated in it and is alive when it
     /// is over has outlived it, and is listed in [`Report::leaks`](crate::Report::leaks). Scopes and tasks nest.
     pub fn scope(&self, name: &str) -> Scope {
         Scope::enter(ScopeKind::Scope, name)
@@ -175,7 +178,11 @@ impl Tracker {
     /// allocates itself is not recorded.
     pub fn analyze(&self) -> Report {
         let _aside = Aside::new();
-        let marks = self.marks().clone();
+        let marks = {
+            let mut marks = self.marks();
+            marks.look(self.inner.made.elapsed());
+            marks.clone()
+        };
         Report::read(&marks, false)
     }
 

@@ -66,6 +66,33 @@ fn growth_over_marks_is_evidence_with_its_series() {
     assert!(of(&t.analyze().leaks, "leaks::swelling").is_empty());
 }
 
+/// Not at once, but where it goes on and on. (A tracker of its own, which has no marks.)
+#[test]
+fn growth_over_time_is_evidence_with_its_series() {
+    let t = tracker!();
+    let (mut kept, mut level) = (Vec::with_capacity(100), Vec::new());
+    for look in 1..=5 {
+        swelling_slowly(&mut kept);
+        level = vec![steady()];
+        let leaks = t.analyze().leaks;
+        let found = of(&leaks, "leaks::swelling_slowly");
+        assert_eq!(found.len(), usize::from(look == 5), "{leaks:?}");
+        assert!(of(&leaks, "leaks::steady").is_empty());
+        if let [leak] = found.as_slice() {
+            let Evidence::Growing { series } = &leak.evidence else { panic!("{leak:?}") };
+            let blocks: Vec<_> = series.iter().map(|(_, blocks)| *blocks).collect();
+            assert_eq!(blocks, [1, 2, 3, 4, 5]);
+            assert!(series.iter().all(|(time, _)| time.ends_with(" s")), "{series:?}");
+        }
+    }
+    drop((kept, level));
+}
+
+#[inline(never)]
+fn swelling_slowly(kept: &mut Vec<Box<[u64]>>) {
+    kept.push(Box::new([1]));
+}
+
 #[inline(never)]
 fn handle(requests: &mut Vec<Vec<u8>>) {
     let answer = vec![0_u8; 10];
