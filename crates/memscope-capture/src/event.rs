@@ -99,17 +99,24 @@ fn raise_peak(header: &Header, live: u64) {
     }
 }
 
-/// Records that `block` of `size` bytes was allocated by the call that entered at `entry`.
+/// Records that `block` of `size` bytes was allocated by the call that entered at `entry`. Returns its site, 0 if it was
+/// missed.
 ///
 /// # Safety
 /// The calling thread is in the hook that was entered there, and owns the block.
 #[inline(always)]
-pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usize, size: usize) {
+pub unsafe fn allocated(
+    guard: &mut Guard,
+    entry: Entry,
+    kind: Kind,
+    block: usize,
+    size: usize,
+) -> u32 {
     let (row, header) = (guard.row(), guard.header());
     add(&row.attempts, 1);
     let Some(place) = guard.record(block).or_else(|| PROCESS.make_record(block)) else {
         guard.miss(MissCause::Records);
-        return;
+        return 0;
     };
     let state = guard.state();
     // SAFETY: the caller's promise.
@@ -118,7 +125,7 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         // SAFETY: the caller's promise.
         None => match unsafe { walked(guard, entry, kind) } {
             Some(counter) => counter,
-            None => return,
+            None => return 0,
         },
     };
     // ORDERING: relaxed; the record belongs to whoever owns the block, and handing a block on orders it.
@@ -126,10 +133,11 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         free_late(guard, place, block);
     }
     // ORDERING: relaxed; this thread stored the site.
-    let record = Record::new(counter.site.load(Ordering::Relaxed), size as u64, birth(header));
+    let site = counter.site.load(Ordering::Relaxed);
+    let record = Record::new(site, size as u64, birth(header));
     if record.size_is_elsewhere() && !store_size(block, size as u64) {
         guard.miss(MissCause::Records);
-        return;
+        return 0;
     }
     keep_peak(header, counter);
     add(&counter.allocations, 1);
@@ -143,6 +151,7 @@ pub unsafe fn allocated(guard: &mut Guard, entry: Entry, kind: Kind, block: usiz
         add(&row.reallocs, 1);
     }
     add(&row.successes, 1);
+    site
 }
 
 /// The counters of the caller's stack, by a walk; `None` is counted as a miss.
@@ -253,6 +262,12 @@ impl Forgotten {
     #[inline(always)]
     pub(crate) fn marked_site(self) -> Option<u32> {
         self.record.is_marked().then(|| self.record.site())
+    }
+
+    /// The site of the block, 0 if it was unknown, and its bytes.
+    #[inline(always)]
+    pub(crate) fn block(self) -> (u32, u64) {
+        (self.record.site(), self.size)
     }
 
     const UNKNOWN: Self = Self { record: Record(0), size: 0, was_last: false };

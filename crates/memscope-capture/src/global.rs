@@ -267,7 +267,7 @@ impl<A: GlobalAlloc> Global<A> {
         // SAFETY: the caller's promise.
         unsafe { switched::allocated::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
         if own::now() == EXACT && !new.is_null() {
-            hooks::follow(forgotten, new.cast());
+            hooks::follow(forgotten, [block.cast(), new.cast()], new_size);
         }
         new
     }
@@ -442,8 +442,8 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
         if new.is_null() {
             hooks::not_moved(Own::start, block.cast(), forgotten);
         } else {
-            hooks::record(Own::start, Entry { sp, rbp }, Kind::Realloc, new.cast(), new_size);
-            hooks::follow(forgotten, new.cast());
+            let blocks = [block.cast(), new.cast()];
+            hooks::record_again(Own::start, Entry { sp, rbp }, forgotten, blocks, new_size);
         }
         new
     }

@@ -7,9 +7,11 @@
 use crate::arch::Entry;
 use crate::event::{self, Forgotten};
 use crate::thread::Guard;
-use crate::{name, side};
+use crate::{growth, name, side};
 use core::ffi::{c_int, c_void};
+use core::sync::atomic::Ordering;
 use memscope_region::Kind;
+use memscope_region::record::Record;
 
 /// A block's address, as C has it.
 pub type RawBlock = *mut c_void;
@@ -96,11 +98,46 @@ pub(crate) fn forget_moving(start: impl Fn(), block: RawBlock, moving: bool) -> 
     }
 }
 
-/// Gives a block that a realloc made the name that the old one had.
+/// Records the block that a realloc made of another, which was forgotten before.
+///
+/// # Safety
+/// As [`record`].
 #[inline(always)]
-pub(crate) fn follow(forgotten: Option<Forgotten>, block: RawBlock) {
-    if let Some(site) = forgotten.and_then(Forgotten::marked_site) {
-        name::follow(site, block as usize);
+pub(crate) unsafe fn record_again(
+    start: impl Fn(),
+    entry: Entry,
+    forgotten: Option<Forgotten>,
+    [old, new]: [RawBlock; 2],
+    size: usize,
+) {
+    match Guard::take(start) {
+        Some(mut guard) => {
+            // SAFETY: the caller's promise.
+            let site =
+                unsafe { event::allocated(&mut guard, entry, Kind::Realloc, new as usize, size) };
+            if let Some(forgotten) = forgotten.filter(|it| it.marked_site().is_none()) {
+                growth::count(&mut guard, site, forgotten, [old, new], size);
+                return;
+            }
+        }
+        None => side::allocated(new as usize),
+    }
+    follow(forgotten, [old, new], size);
+}
+
+/// Gives a block that a realloc made the name that the old one had, and counts what it cost where it is now.
+#[cold]
+pub(crate) fn follow(forgotten: Option<Forgotten>, [old, new]: [RawBlock; 2], size: usize) {
+    if let Some(forgotten) = forgotten
+        && let Some(site) = forgotten.marked_site()
+    {
+        name::follow(site, new as usize);
+        if let Some(mut guard) = Guard::take(|| {}) {
+            let place = guard.record(new as usize);
+            // ORDERING: relaxed; the block is the caller's.
+            let site = place.map_or(0, |place| Record(place.load(Ordering::Relaxed)).site());
+            growth::count(&mut guard, site, forgotten, [old, new], size);
+        }
     }
 }
 
@@ -174,8 +211,7 @@ pub unsafe fn realloc<H: Host>(block: RawBlock, size: usize, entry: Entry) -> Ra
         return new;
     }
     // SAFETY: passed on.
-    unsafe { record(H::start, entry, Kind::Realloc, new, size) };
-    follow(forgotten, new);
+    unsafe { record_again(H::start, entry, forgotten, [block, new], size) };
     new
 }
 

@@ -22,6 +22,7 @@
 //!
 //! global   the same for a Rust global allocator         side    threads that are set aside, or watched
 //! own      a process that records itself                   switched, counted   its modes, and changing them
+//! growth   what reallocs make larger and smaller
 //! name     names that the program gives to blocks           task    what is current when a block is made
 //! door     all of this, for a program that carries the library and is preloaded as well
 //! process  the region and what is shared between threads      thread  what belongs to one thread
@@ -39,6 +40,7 @@ pub mod event;
 pub mod fork;
 pub mod frame;
 pub mod global;
+pub mod growth;
 pub mod hooks;
 pub mod module;
 pub mod name;

@@ -219,20 +219,26 @@ impl Sites {
         if self.index_count * 2 > self.index_mask {
             self.grow_index(arena).ok_or(MissCause::Counters)?;
         }
-        if self.rows_left == 0 {
-            self.next_row =
-                writer.claim(Table::Counters, ROWS_AT_A_TIME).ok_or(MissCause::Counters)?;
-            self.rows_left = ROWS_AT_A_TIME;
-        }
-        let counter = writer.counter(self.next_row).ok_or(MissCause::Counters)?;
-        self.next_row += 1;
-        self.rows_left -= 1;
+        let counter = self.take_row(process).ok_or(MissCause::Counters)?;
         // ORDERING: relaxed; the epoch stands before the marker, which is stored with release.
         counter.epoch.store(writer.header().peak_epoch.load(Ordering::Relaxed), Ordering::Relaxed);
         counter.site.store(site, Ordering::Release);
         insert_index(self.index, self.index_mask, counter);
         self.index_count += 1;
         Ok(counter)
+    }
+
+    /// A row that nobody has taken yet, whose marker is still to be stored. `None` if there is no room.
+    pub(crate) fn take_row(&mut self, process: &Process) -> Option<&'static CounterCells> {
+        let writer = process.writer()?;
+        if self.rows_left == 0 {
+            self.next_row = writer.claim(Table::Counters, ROWS_AT_A_TIME)?;
+            self.rows_left = ROWS_AT_A_TIME;
+        }
+        let counter = writer.counter(self.next_row)?;
+        self.next_row += 1;
+        self.rows_left -= 1;
+        Some(counter)
     }
 
     /// The row for a stack that this thread sees for the first time.

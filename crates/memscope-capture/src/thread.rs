@@ -7,6 +7,7 @@
 use crate::arch;
 use crate::arena::Arena;
 use crate::frame::Bounds;
+use crate::growth::Growths;
 use crate::process::{PROCESS, Process, Shadow, THREADS};
 use crate::side::{self, Side};
 use crate::site::Sites;
@@ -58,6 +59,8 @@ pub struct State {
     pub task: Current,
     /// How often the name was looked up.
     name_looks: u32,
+    /// The ways to rows of growth.
+    pub growths: Growths,
 }
 
 /// Proof that this thread's hook runs un-reentered. Given back when dropped.
@@ -320,6 +323,7 @@ fn register(process: &Process) -> Result<&'static ThreadState, MissCause> {
                 arena,
                 walker,
                 sites,
+                growths: Growths::new(),
                 last_block: 0,
                 task: Current::NONE,
                 name_looks: 0,

@@ -7,7 +7,7 @@ mod support;
 
 use memscope_capture::event::UNFLUSHED_BYTES;
 use memscope_capture::process::PROCESS;
-use memscope_region::row::CounterCells;
+use memscope_region::row::{CounterCells, GROWTH};
 use memscope_region::{Header, Table};
 use std::collections::HashMap;
 use std::sync::Barrier;
@@ -101,6 +101,9 @@ fn recorded() -> (HashMap<u32, Live>, HashMap<u32, Live>) {
         let Some(row) = writer.counter(number) else { continue };
         let CounterCells { allocations, frees, allocated_bytes, freed_bytes, .. } = row;
         let site = row.site.load(Relaxed);
+        if site & GROWTH != 0 {
+            continue;
+        }
         let live = (
             load(allocations).wrapping_sub(load(frees)) as i64,
             load(allocated_bytes).wrapping_sub(load(freed_bytes)) as i64,

@@ -248,6 +248,51 @@ row! {
 }
 
 row! {
+    /// What reallocs made larger or smaller at one site, on one thread. It stands in the table of counters, under the site's
+    /// id with [`GROWTH`] set; a site where nothing of the kind happened has none. Exact only.
+    ///
+    /// What is done is counted where it is called, at the site of the new block; that a block was outgrown is counted at its
+    /// own.
+    GrowthRow, GrowthCells, 64, {
+        /// Site id with [`GROWTH`]. The marker.
+        site: u32,
+        /// Reserved, zero in a row that was never one of counters.
+        reserved: u32,
+        /// Reallocs that made a block larger.
+        growths: u64,
+        /// Bytes of the old blocks that had to be copied because the block moved.
+        copied_bytes: u64,
+        /// Bytes of old blocks that moved with their pages, without a copy.
+        remapped_bytes: u64,
+        /// Reallocs that made a block smaller.
+        shrinks: u64,
+        /// Bytes that these gave back.
+        given_back_bytes: u64,
+        /// Blocks of this site that a realloc made larger, here or elsewhere.
+        outgrown_blocks: u64,
+        /// Their bytes before.
+        outgrown_bytes: u64,
+    }
+}
+
+impl CounterCells {
+    /// The same row as one of growth, for whoever takes it as such.
+    #[inline(always)]
+    pub fn as_growth(&self) -> &GrowthCells {
+        const {
+            assert!(size_of::<Self>() == size_of::<GrowthCells>());
+            assert!(align_of::<Self>() == align_of::<GrowthCells>());
+            assert!(
+                core::mem::offset_of!(Self, allocations)
+                    == core::mem::offset_of!(GrowthCells, growths)
+            );
+        }
+        // SAFETY: both are two 32-bit atomics and seven of 64 bits, in the order in which they are written.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+}
+
+row! {
     /// Where the records of a piece of address space lie: 2^23 granules from `base` on.
     ShadowRow, ShadowCells, 16, {
         /// First address, a multiple of 2^23 granules.
@@ -337,11 +382,15 @@ const _: () = {
     assert!(SiteRow::BYTES as u64 == Table::Sites.row_bytes());
     assert!(ThreadRow::BYTES as u64 == Table::Threads.row_bytes());
     assert!(CounterRow::BYTES as u64 == Table::Counters.row_bytes());
+    assert!(GrowthRow::BYTES as u64 == Table::Counters.row_bytes());
     assert!(ShadowRow::BYTES as u64 == Table::Shadow.row_bytes());
 };
 
 /// Set in [`CounterRow::site`] of a row of variances.
 pub const VARIANCE: u32 = 1 << 31;
+
+/// Set in [`GrowthRow::site`].
+pub const GROWTH: u32 = 1 << 30;
 
 /// In mode sampled, counts of blocks are multiples of 1 / this.
 pub const COUNTS_PER_BLOCK: u64 = 1 << 10;
