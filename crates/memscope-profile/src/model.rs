@@ -4,11 +4,13 @@
 //! that comes from [`crate::file`] or [`crate::region`] has been checked: every id is in range, every parent of a
 //! stack node comes before the node, every frame range lies within `frames`.
 
+mod growth;
+mod heap_type;
+
 use crate::estimate::Deviations;
 use serde::{Deserialize, Serialize};
 
-mod heap_type;
-
+pub use growth::Growth;
 pub use heap_type::{HeapType, TypeEvidence, TypeLayout};
 pub use memscope_region::row::{Kind, MissCause};
 
@@ -244,6 +246,9 @@ pub struct Totals {
     pub live_bytes: u64,
     /// Live blocks at the end (or when read).
     pub live_blocks: u64,
+    /// What reallocs made larger or smaller. `None`: not known, because the run was not recorded exactly, or by an earlier
+    /// version.
+    pub growth: Option<Growth>,
     /// How far these may be off, in a sampled run.
     pub deviations: Deviations,
 }
@@ -378,6 +383,9 @@ pub struct Counts {
     pub peak_blocks: u64,
     /// Its bytes alive at the process's peak.
     pub peak_bytes: u64,
+    /// What reallocs made larger or smaller. All 0 where [`Totals::growth`] is not known.
+    #[serde(default)]
+    pub growth: Growth,
     /// How far these may be off, in a sampled run.
     pub deviations: Deviations,
 }

@@ -6,6 +6,7 @@
 //! "stacks.parent" ...   a column (see `columns`) of a large vector
 //! "deviations.frees" .. the same, one row for each site; only if the run was sampled
 //! "sites.heap_type"     a number for each site; older files have none, and types are named anew
+//! "growth.growths" ...  the same; only if there was any
 //! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
 //! ```
 //!
@@ -16,7 +17,7 @@
 use super::columns::{self, Cell};
 use crate::estimate::Deviations;
 use crate::model::{
-    Address, Frame, Profile, Sample, Site, SiteChange, StackNode, Timeline, Warning,
+    Address, Frame, Growth, Profile, Sample, Site, SiteChange, StackNode, Timeline, Warning,
 };
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -76,6 +77,10 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
     if deviations.iter().any(|it| *it != Deviations::default()) {
         Deviations::put_columns(&deviations, &mut body);
     }
+    let growths: Vec<_> = sites.iter().map(|site| site.counts.growth).collect();
+    if growths.iter().any(|it| *it != Growth::default()) {
+        Growth::put_columns(&growths, &mut body);
+    }
     Sample::put_columns(&timeline.samples, &mut body);
     let changes = timeline.samples.iter().map(|sample| sample.changes.len() as u64);
     put(&mut body, "samples.changes", &columns::encode(changes));
@@ -113,6 +118,16 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
         }
         for (site, deviations) in profile.sites.iter_mut().zip(deviations) {
             site.counts.deviations = deviations;
+        }
+    }
+    // Files of before have none, and say in the totals that it is not known.
+    if parts.has("growth.growths") {
+        let growths = Growth::columns(&parts)?;
+        if growths.len() != profile.sites.len() {
+            return Err("its sites and their growth differ in number".to_owned());
+        }
+        for (site, growth) in profile.sites.iter_mut().zip(growths) {
+            site.counts.growth = growth;
         }
     }
     profile.strings = strings(&parts)?;
@@ -319,6 +334,16 @@ row!(Deviations, "deviations", {
     "peak_bytes": peak_bytes,
     "live_blocks": live_blocks,
     "live_bytes": live_bytes,
+});
+
+row!(Growth, "growth", {
+    "growths": growths,
+    "copied_bytes": copied_bytes,
+    "remapped_bytes": remapped_bytes,
+    "shrinks": shrinks,
+    "given_back_bytes": given_back_bytes,
+    "outgrown_blocks": outgrown_blocks,
+    "outgrown_bytes": outgrown_bytes,
 });
 
 row!(Sample, "samples", {

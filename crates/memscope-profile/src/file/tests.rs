@@ -3,9 +3,9 @@
 use super::*;
 use crate::estimate::Deviations;
 use crate::model::{
-    Address, Completeness, Counts, End, Frame, HeapType, Label, Mark, Module, ProcessSummary, Run,
-    Sample, Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline, Totals, TypeEvidence,
-    TypeLayout, Warning,
+    Address, Completeness, Counts, End, Frame, Growth, HeapType, Label, Mark, Module,
+    ProcessSummary, Run, Sample, Site, SiteChange, StackNode, Symbols, Task, Thread, Timeline,
+    Totals, TypeEvidence, TypeLayout, Warning,
 };
 use crate::mutation::{Numbers, executions, mutate};
 use proptest::prelude::*;
@@ -32,6 +32,11 @@ fn sample(stacks: u32) -> Profile {
             temporary: 1,
             peak_blocks: 2,
             peak_bytes: 3,
+            growth: Growth {
+                growths: u64::from(index),
+                outgrown_bytes: u64::from(index) << 40,
+                ..Growth::default()
+            },
             deviations: Deviations {
                 allocated_bytes: u64::from(index) << 20,
                 live_blocks: 9,
@@ -148,6 +153,32 @@ fn a_profile_comes_back() {
     for profile in [Profile::default(), sample(0), sample(1), sample(500)] {
         assert_eq!(read(&bytes(&profile)[..], "x").expect("read"), profile);
     }
+}
+
+/// What earlier versions wrote has no growth, and that is not the same as none.
+#[test]
+fn growth_that_nobody_recorded_is_not_known() {
+    let mut profile = sample(3);
+    for site in &mut profile.sites {
+        site.counts.growth = Growth::default();
+    }
+    let parts = |profile: &Profile| {
+        let body = body::encode(profile).expect("encoded");
+        String::from_utf8_lossy(&body).matches("growth.").count()
+    };
+    assert_eq!((parts(&profile), parts(&sample(3))), (0, 7));
+    let before = read(&bytes(&profile)[..], "x").expect("read");
+    assert_eq!((before.totals.growth, before.sites.len()), (None, 3));
+    profile.totals.growth = Some(Growth { growths: 1, ..Growth::default() });
+    assert_eq!(read(&bytes(&profile)[..], "x").expect("read"), profile);
+    // Named fields that are missing are not known.
+    #[derive(serde::Serialize)]
+    struct Old {
+        allocations: u64,
+    }
+    let old = rmp_serde::to_vec_named(&Old { allocations: 7 }).expect("encoded");
+    let totals: Totals = rmp_serde::from_slice(&old).expect("decoded");
+    assert_eq!((totals.allocations, totals.growth), (7, None));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{Reading, Region};
 use crate::error::Result;
 use crate::estimate::Deviations;
 use crate::model::{
-    Completeness, End, Era, Inherited, Mode, Profile, Run, Thread, Totals, Warning,
+    Completeness, End, Era, Growth, Inherited, Mode, Profile, Run, Thread, Totals, Warning,
 };
 use memscope_region::header::KEPT_ERAS;
 use memscope_region::record::Birth;
@@ -57,6 +57,13 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
 
     profile.totals.peak_blocks =
         profile.sites.iter().fold(0, |sum: u64, site| sum.saturating_add(site.counts.peak_blocks));
+    // A process that changed its mind knows a part of it.
+    let is_exact = header.mode == header::MODE_EXACT && header.eras < 2;
+    profile.totals.growth = is_exact.then(|| {
+        let mut growth = Growth::default();
+        profile.sites.iter().for_each(|site| growth.add(&site.counts.growth));
+        growth
+    });
     if header.mode == header::MODE_SAMPLED {
         let deviations = &mut profile.totals.deviations;
         profile.sites.iter().for_each(|site| deviations.add(&site.counts.deviations));
@@ -259,6 +266,7 @@ impl Threads {
             peak_is_end: matches!(self.peak(header), Peak::Now),
             live_bytes,
             live_blocks,
+            growth: None,
             deviations: Deviations::default(),
         }
     }

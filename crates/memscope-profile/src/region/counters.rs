@@ -5,6 +5,8 @@
 //! wrapping 64-bit numbers. At the peak, a row holds its values in `peak_*` if its epoch is the peak's; with an
 //! older epoch it has not changed since, and its values now are its values then.
 //!
+//! What grew or shrank at a site stands in rows of its own.
+//!
 //! In a sampled run a site has rows of variances beside those of its estimates; they add up in the same way.
 
 use super::Region;
@@ -12,9 +14,9 @@ use super::layout::Layout;
 use super::rows::{Buffer, data_bytes, each_row};
 use crate::error::Result;
 use crate::estimate::Deviations;
-use crate::model::Counts;
+use crate::model::{Counts, Growth};
 use memscope_region::header::MODE_SAMPLED;
-use memscope_region::row::{COUNTS_PER_BLOCK, ODD, VARIANCE};
+use memscope_region::row::{COUNTS_PER_BLOCK, GROWTH, GrowthRow, ODD, VARIANCE};
 use memscope_region::{CounterRow, SiteRow, Table};
 use std::collections::HashMap;
 
@@ -163,6 +165,18 @@ impl Sum {
     }
 }
 
+fn growth_of(row: &GrowthRow) -> Growth {
+    Growth {
+        growths: row.growths,
+        copied_bytes: row.copied_bytes,
+        remapped_bytes: row.remapped_bytes,
+        shrinks: row.shrinks,
+        given_back_bytes: row.given_back_bytes,
+        outgrown_blocks: row.outgrown_blocks,
+        outgrown_bytes: row.outgrown_bytes,
+    }
+}
+
 /// The sums of all sites by their ids. As many as rows are really there.
 pub(super) fn sum_by_site(
     region: &Region,
@@ -172,7 +186,12 @@ pub(super) fn sum_by_site(
     let mut sums: HashMap<u32, Sum> = HashMap::new();
     each_row(region, layout, Table::Counters, buffer, |_, bytes| {
         let epoch = layout.header.peak_epoch;
-        if let Some(row) = CounterRow::decode(bytes).filter(|row| row.site != 0) {
+        let growth =
+            GrowthRow::decode(bytes).filter(|row| row.site & (VARIANCE | GROWTH) == GROWTH);
+        if let Some(row) = growth {
+            let sum = sums.entry(row.site & !GROWTH).or_default();
+            sum.counts.growth.add(&growth_of(&row));
+        } else if let Some(row) = CounterRow::decode(bytes).filter(|row| row.site != 0) {
             let sum = sums.entry(row.site & !VARIANCE).or_default();
             if row.site & VARIANCE == 0 {
                 sum.add(&row, epoch);
@@ -226,7 +245,7 @@ impl SiteTotals {
         totals.clear();
         each_row(region, layout, Table::Counters, &mut self.buffer, |_, bytes| {
             let Some(row) = CounterRow::decode(bytes) else { return };
-            // Rows of variances are beyond.
+            // Rows of variances and of growth are beyond.
             if row.site == 0 || u64::from(row.site) > sites {
                 return;
             }
