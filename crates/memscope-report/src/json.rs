@@ -11,6 +11,7 @@
 
 mod by_type;
 mod form;
+mod growth;
 mod intervals;
 mod named;
 mod processes;

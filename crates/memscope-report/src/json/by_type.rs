@@ -1,5 +1,6 @@
 //! The heap by type, as JSON: sums over the sites of each.
 
+use super::growth::GrowthForm;
 use memscope_profile::analyze::Metric;
 use memscope_profile::model::{Profile, TypeEvidence};
 use memscope_profile::types::{TypeHistogram, TypeLine};
@@ -21,6 +22,8 @@ pub(super) struct TypeForm {
     live_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_capacity: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<GrowthForm>,
     sites: Vec<u32>,
 }
 
@@ -44,6 +47,7 @@ impl TypeForm {
             live_blocks: counts.live_blocks(),
             live_bytes: counts.live_bytes(),
             live_capacity: line.live_capacity,
+            growth: GrowthForm::of_site(&counts),
             sites: line.sites,
         }
     }

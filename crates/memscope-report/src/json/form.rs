@@ -3,10 +3,10 @@
 //! A separate set of structs, so that the profile's own fields can change without changing what was published.
 
 use super::by_type::{self, TypeForm};
+use super::growth::GrowthForm;
 use super::intervals::IntervalsForm;
 use super::named::{TaskForm, VariableForm};
 use super::processes::{InheritedForm, MarkForm, ProcessForm};
-
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
     Thread, Totals,
@@ -218,6 +218,8 @@ struct TotalsForm {
     live_bytes: u64,
     live_blocks: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<GrowthForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     intervals: Option<IntervalsForm>,
 }
 
@@ -237,6 +239,7 @@ impl TotalsForm {
             peak_is_end: totals.peak_is_end,
             live_bytes: totals.live_bytes,
             live_blocks: totals.live_blocks,
+            growth: totals.growth.as_ref().map(GrowthForm::of),
             intervals: IntervalsForm::of_totals(totals, run),
         }
     }
@@ -392,6 +395,7 @@ impl<'p> Document<'p> {
                 temporary,
                 peak_blocks,
                 peak_bytes,
+                growth: _,
                 deviations: _,
             } = site.counts;
             SiteForm {
@@ -416,6 +420,7 @@ impl<'p> Document<'p> {
                 peak_bytes,
                 live_blocks: site.counts.live_blocks(),
                 live_bytes: site.counts.live_bytes(),
+                growth: GrowthForm::of_site(&site.counts),
                 intervals: IntervalsForm::of_site(&site.counts, &self.profile.run),
             }
         })
@@ -442,6 +447,8 @@ struct SiteForm<'d, 'p> {
     peak_bytes: u64,
     live_blocks: u64,
     live_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<GrowthForm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     intervals: Option<IntervalsForm>,
 }
