@@ -11,6 +11,7 @@
 pub(crate) mod by_type;
 pub(crate) mod figures;
 mod frames;
+mod growth;
 pub(crate) mod head;
 mod named;
 pub(crate) mod names;
@@ -67,7 +68,9 @@ pub fn write(profile: &Profile, options: &Options, out: &mut dyn Write) -> io::R
         page.blank()?;
         totals::write(profile, &mut page)?;
         by_type::write(profile, options.types, &mut page)?;
-        sites::write(&Analysis::new(profile), options, &mut page)?;
+        let analysis = Analysis::new(profile);
+        sites::write(&analysis, options, &mut page)?;
+        growth::write(&analysis, options, &mut page)?;
         named::write(profile, &options.base, &mut page)?;
         threads::write(profile, &mut page)?;
     }

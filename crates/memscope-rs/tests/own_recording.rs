@@ -11,6 +11,24 @@ fn keep(count: usize) -> Vec<Box<[u8]>> {
     (0..count).map(|_| vec![1_u8; 100].into_boxed_slice()).collect()
 }
 
+/// A vector that grows step by step, beside others that keep it from growing where it is; how many steps it took, and how
+/// many bytes had to be copied, by the addresses.
+#[inline(never)]
+fn grow() -> (Vec<Vec<u64>>, u64, u64) {
+    let (mut vectors, mut steps, mut copied) = (vec![Vec::new(); 3], 0, 0);
+    for number in 0..1000 {
+        for vector in &mut vectors {
+            let (place, room) = (vector.as_ptr(), vector.capacity());
+            vector.push(number);
+            if room > 0 && vector.capacity() != room {
+                steps += 1;
+                copied += if vector.as_ptr() == place { 0 } else { room as u64 * 8 };
+            }
+        }
+    }
+    (vectors, steps, copied)
+}
+
 /// What happened between two looks.
 fn since(before: Heap) -> (u64, u64, i64, i64) {
     let now = tracker!().heap();
@@ -52,6 +70,17 @@ fn main() {
     assert!(site.place.file.ends_with("own_recording.rs"), "{site:?}");
     assert!(site.stack.iter().any(|place| place.function.contains("own_recording::main")));
     drop(report);
+
+    let (vectors, steps, copied) = grow();
+    let report = t.analyze();
+    let sites = report.sites.iter().filter(|site| site.place.function.contains("::grow"));
+    let mut growths: Vec<_> = sites.map(|site| site.counts.growth).collect();
+    growths.retain(|growth| growth.growths > 0);
+    let [growth] = growths[..] else { panic!("{growths:?}") };
+    assert!(copied > 0);
+    assert_eq!((growth.growths, growth.copied_bytes), (steps, copied));
+    assert_eq!((growth.outgrown_blocks, growth.shrinks), (steps, 0));
+    drop((report, vectors));
 
     // What the program frees is seen, and on another thread too.
     let before = t.heap();
