@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testprograms", &[]),
     ("labels", &[]),
     ("types_dev", &["labels"]),
+    ("types_score", &["labels"]),
     // It asks capture for the very stacks that it compares with another's.
     ("stack-checker", &["memscope-capture", "memscope-region"]),
     ("xtask", &[]),
