@@ -49,20 +49,20 @@ impl Said<'_> {
 }
 
 /// Where a stack leaves the allocator: frames before are not the program's business.
-pub(super) fn entry(steps: &[Step<'_>]) -> usize {
+pub(super) fn entry(steps: &[&Step<'_>]) -> usize {
     let looked_at = &steps[..steps.len().min(MAX_ENTRY_FRAMES)];
-    let is_entry = |step: &Step<'_>| rules::is_entry(&step.call.module, step.call.function);
+    let is_entry = |step: &&Step<'_>| rules::is_entry(&step.call.module, step.call.function);
     looked_at.iter().rposition(is_entry).map_or(0, |at| at + 1)
 }
 
 /// The first frame, from the allocator on, that is not a library's.
-pub(super) fn user<'s, 'a>(steps: &'s [Step<'a>]) -> Option<&'s Step<'a>> {
-    steps.iter().take(MAX_FRAMES).find(|step| !rules::is_library(step.call.home()))
+pub(super) fn user<'s, 'a>(steps: &[&'s Step<'a>]) -> Option<&'s Step<'a>> {
+    steps.iter().copied().take(MAX_FRAMES).find(|step| !rules::is_library(step.call.home()))
 }
 
 /// Reads the frames after [`entry`]. `bytes_of` gives the size of a type, if it is known.
 pub(super) fn read<'a>(
-    steps: &[Step<'a>],
+    steps: &[&Step<'a>],
     bytes_of: impl Fn(&str) -> Option<u64>,
 ) -> Option<Said<'a>> {
     let mut said: Option<Said<'a>> = None;
