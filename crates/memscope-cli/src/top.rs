@@ -19,6 +19,8 @@ use crate::symbols::symbolize;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Metric};
+use memscope_profile::model::TypeEvidence;
+use memscope_profile::types::TypeHistogram;
 use memscope_report::text::{site_name, site_stack};
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
@@ -38,7 +40,7 @@ const PAUSES_PER_LOOK: u32 = 9;
 pub(crate) struct Look {
     /// The profile, for keeping it.
     pub(crate) profile: Profile,
-    /// The sites by each metric, then threads, tasks and named values.
+    /// The sites by each metric, then types, threads, tasks and named values.
     pub(crate) rankings: Vec<Ranking>,
 }
 
@@ -58,17 +60,20 @@ pub(crate) struct Ranking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     Sites,
+    Types,
     Threads,
     Tasks,
     Values,
 }
 
 impl Of {
-    pub(crate) const ALL: [Self; 4] = [Self::Sites, Self::Threads, Self::Tasks, Self::Values];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Sites, Self::Types, Self::Threads, Self::Tasks, Self::Values];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Sites => "Sites",
+            Self::Types => "Types",
             Self::Threads => "Threads",
             Self::Tasks => "Tasks",
             Self::Values => "Named values",
@@ -79,6 +84,7 @@ impl Of {
     pub(crate) fn none(self) -> &'static str {
         match self {
             Self::Sites => "no site",
+            Self::Types => "no type",
             Self::Threads => "no thread",
             Self::Tasks => {
                 "The program names no tasks; `task_scope` of the crate memscope-rs does."
@@ -193,7 +199,7 @@ fn looks(pid: u32, every: Duration, sender: &SyncSender<Result<Look, Error>>) {
 fn look(mut profile: Profile) -> Look {
     symbolize(&mut profile, Voice::new(true));
     let mut rankings = sites(&profile);
-    rankings.extend([threads(&profile), tasks(&profile), values(&profile)]);
+    rankings.extend([types(&profile), threads(&profile), tasks(&profile), values(&profile)]);
     Look { rankings, profile }
 }
 
@@ -225,6 +231,26 @@ fn ranked(of: Of, by: &'static str, lines: impl Iterator<Item = Line>) -> Rankin
     lines.sort_by_key(|line| Reverse(line.value));
     lines.truncate(MAX_LINES);
     Ranking { of, by, is_bytes: true, lines }
+}
+
+fn types(profile: &Profile) -> Ranking {
+    let histogram = TypeHistogram::new(profile, Metric::LiveAtEnd);
+    let lines = histogram.present().iter().map(|it| Line {
+        name: if it.name.is_empty() { "(unknown)".to_owned() } else { it.name.to_owned() },
+        value: it.counts.live_bytes(),
+        stack: vec![format!(
+            "{} blocks alive, from {} sites; known by {}",
+            it.counts.live_blocks(),
+            it.sites.len(),
+            match it.evidence {
+                TypeEvidence::SizeChecked => "name, and the size fits",
+                TypeEvidence::Named => "name",
+                TypeEvidence::Raw => "function only",
+                TypeEvidence::Unknown => "nothing",
+            }
+        )],
+    });
+    ranked(Of::Types, "live", lines)
 }
 
 fn threads(profile: &Profile) -> Ranking {

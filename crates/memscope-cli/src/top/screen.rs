@@ -125,7 +125,7 @@ impl Screen {
                 self.by = (self.by + 1) % rankings_of(&self.look, self.of).count().max(1);
             }
             KeyCode::Char(' ') => self.is_paused = !self.is_paused,
-            KeyCode::Char('t') | KeyCode::Tab => self.turn(1),
+            KeyCode::Tab => self.turn(1),
             KeyCode::BackTab => self.turn(Of::ALL.len() - 1),
             KeyCode::Char('m') => self.set_mark(),
             KeyCode::Char('w') => self.keep(),
@@ -296,6 +296,7 @@ mod tests {
         let rankings = vec![
             ranking(Of::Sites, "at the peak", lines.clone()),
             ranking(Of::Sites, "live", lines),
+            ranking(Of::Types, "live", vec![line(&("Vec<Order>", 900))]),
             ranking(Of::Threads, "allocated bytes", vec![line(&("main (7)", 512))]),
             ranking(Of::Tasks, "live", vec![line(&("import › parse", 700))]),
             ranking(Of::Values, "live", Vec::new()),
@@ -325,7 +326,10 @@ mod tests {
         let text = drawn(&mut screen);
         assert!(text.contains("+2.0 KiB  load") && !text.contains("1000 B"), "{text}");
         assert!(screen.press(KeyCode::Esc) && drawn(&mut screen).contains("parse"));
-        assert!(screen.press(KeyCode::Char('t')));
+        assert!(screen.press(KeyCode::Tab));
+        let text = drawn(&mut screen);
+        assert!(text.contains("Types, live") && text.contains("Vec<Order>"), "{text}");
+        assert!(screen.press(KeyCode::Tab));
         let text = drawn(&mut screen);
         assert!(text.contains("Threads") && text.contains("512 B       +0 B  main (7)"), "{text}");
         assert!(!text.contains("load"), "{text}");
