@@ -14,7 +14,8 @@ thread_local! {
 fuzz_target!(|packed: &[u8]| {
     SPACE.with_borrow_mut(|(memory, totals)| {
         memory.fill_sparse(packed, 256);
-        bounded((16 << 20) + 400 * packed.len(), || {
+        // The table of the command has 512 KiB, which may be as many arguments; they are held twice while they are kept.
+        bounded((40 << 20) + 400 * packed.len(), || {
             let file = memory.file().try_clone().expect("a descriptor");
             let Ok(region) = Region::open(file) else { return };
             if let Ok(reading) = region.read(End::Unknown) {
