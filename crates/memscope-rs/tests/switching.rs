@@ -19,6 +19,7 @@ mod recorded {
     use memscope_rs::{
         Memscope, RecordingMode, Report, Tracker, recording_mode, switch_to, track, tracker,
     };
+    use std::hint::black_box;
     use std::process::Command;
 
     #[global_allocator]
@@ -26,12 +27,13 @@ mod recorded {
 
     type Blocks = Vec<Vec<u8>>;
 
-    /// A function of its own for each time.
+    /// A function of its own for each time, with a name in it, or the optimizer makes one of all.
     macro_rules! makers {
         ($($name:ident)*) => { $(
             #[inline(never)]
             fn $name(count: usize) -> Blocks {
-                (0..count).map(|_| vec![1_u8; 1000]).collect()
+                black_box(stringify!($name));
+                (0..count).map(|_| black_box(vec![1_u8; 1000])).collect()
             }
         )* };
     }
