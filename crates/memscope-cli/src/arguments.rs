@@ -7,7 +7,8 @@ use crate::format::Targets;
 use crate::limit::Limit;
 use crate::mode::{ModeName, parse_bytes};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use memscope_profile::analyze::Metric;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,32 @@ pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub(crate) task: Task,
+}
+
+impl Arguments {
+    /// The command line, program's name first. An error says what was probably meant.
+    pub(crate) fn understood(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words).map_err(|mut error| {
+            let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand)
+            else {
+                return error;
+            };
+            let is_helped = error.get(ContextKind::SuggestedSubcommand).is_some();
+            // Short words are beyond clap's measure of likeness: `rn` is not like `run`.
+            let tasks: Vec<String> = Self::command()
+                .get_subcommands()
+                .map(|task| task.get_name().to_owned())
+                .filter(|task| wrong.chars().next().is_some_and(|first| task.starts_with(first)))
+                .collect();
+            if error.kind() == ErrorKind::InvalidSubcommand && !is_helped && !tasks.is_empty() {
+                let tasks = ContextValue::Strings(tasks);
+                error.insert(ContextKind::SuggestedSubcommand, tasks);
+            }
+            error
+        })
+    }
 }
 
 /// The subcommands.
@@ -397,10 +424,9 @@ fn metric() -> impl TypedValueParser<Value = Metric> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Task, clap::Error> {
-        Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.task)
+        Arguments::understood(line.split(' ')).map(|arguments| arguments.task)
     }
 
     #[test]
@@ -417,6 +443,20 @@ mod tests {
             assert!(run.quiet && run.view.top == 3 && run.view.metric == Metric::Peak);
         }
         assert!(parse("memscope run --no-such-option -- ls").is_err());
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_told_what_was_meant() {
+        for (line, meant) in [
+            ("memscope rn -- ls", "'run'"),
+            ("memscope tpo 1", "'top'"),
+            ("memscope reprt a.memscope", "'report'"),
+            ("memscope run --smaple 512KiB -- ls", "'--sample'"),
+            ("memscope report a.memscope --metric peek", "'peak'"),
+        ] {
+            let words = parse(line).unwrap_err().to_string();
+            assert!(words.contains(meant), "{line}: {words}");
+        }
     }
 
     #[test]

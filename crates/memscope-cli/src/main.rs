@@ -52,13 +52,12 @@ mod tick;
 mod top;
 
 use arguments::{Arguments, Task};
-use clap::Parser;
 use error::OWN_FAILURE;
 use std::process::ExitCode;
 use terminal::Voice;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::understood(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
