@@ -11,7 +11,7 @@
 pub(crate) mod by_type;
 pub(crate) mod figures;
 mod frames;
-mod growth;
+pub(crate) mod growth;
 pub(crate) mod head;
 mod named;
 pub(crate) mod names;

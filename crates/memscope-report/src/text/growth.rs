@@ -9,7 +9,7 @@ use super::page::{Breaks, Ink, Page, span};
 use super::units::{count, counted};
 use super::{Options, site_name};
 use memscope_profile::analyze::{Analysis, Line, Metric};
-use memscope_profile::model::{HeapType, Profile};
+use memscope_profile::model::{Growth, HeapType, Profile};
 use std::io;
 
 /// No more places than these.
@@ -31,28 +31,14 @@ pub(super) fn write(
     let Some(growth) = profile.totals.growth.filter(|growth| growth.copied_bytes > 0) else {
         return Ok(());
     };
-    let mut lines = analysis.rank(Metric::Allocations, usize::MAX).lines;
-    let copied = |line: &Line| line.counts.growth.copied_bytes;
-    lines.retain(|line| copied(line) > 0 && copied(line) >= growth.copied_bytes / LEAST_PART);
-    lines.sort_by_key(|line| (u64::MAX - copied(line), line.sites.first().copied()));
+    let mut lines = lines(analysis);
+    lines.retain(|line| copied(line) >= growth.copied_bytes / LEAST_PART);
     lines.truncate(MAX_LINES.min(options.top));
     if lines.is_empty() {
         return Ok(());
     }
     page.blank()?;
-    let mut about = format!(
-        ", {} copied because blocks grew ({})",
-        figures.bytes(growth.copied_bytes),
-        counted(growth.growths, "time")
-    );
-    for (bytes, what) in [
-        (growth.remapped_bytes, "moved with their pages, without a copy"),
-        (growth.given_back_bytes, "given back by shrinking"),
-    ] {
-        if bytes > 0 {
-            about.push_str(&format!("; {} {what}", figures.bytes(bytes)));
-        }
-    }
+    let about = format!(", {}", about(&growth, figures));
     page.paragraph(0, 2, Breaks::Words, &[span(Ink::Strong, "Growth"), span(Ink::Plain, about)])?;
     for (number, line) in (1..).zip(&lines) {
         let lead = format!("{number:>2}. ");
@@ -77,6 +63,36 @@ pub(super) fn write(
     Ok(())
 }
 
+/// What all growing cost.
+pub(crate) fn about(growth: &Growth, figures: Figures) -> String {
+    let mut about = format!(
+        "{} copied because blocks grew ({})",
+        figures.bytes(growth.copied_bytes),
+        counted(growth.growths, "time")
+    );
+    for (bytes, what) in [
+        (growth.remapped_bytes, "moved with their pages, without a copy"),
+        (growth.given_back_bytes, "given back by shrinking"),
+    ] {
+        if bytes > 0 {
+            about.push_str(&format!("; {} {what}", figures.bytes(bytes)));
+        }
+    }
+    about
+}
+
+/// The places from which something was copied, that with the most first.
+pub(crate) fn lines(analysis: &Analysis<'_>) -> Vec<Line> {
+    let mut lines = analysis.rank(Metric::Allocations, usize::MAX).lines;
+    lines.retain(|line| copied(line) > 0);
+    lines.sort_by_key(|line| (u64::MAX - copied(line), line.sites.first().copied()));
+    lines
+}
+
+fn copied(line: &Line) -> u64 {
+    line.counts.growth.copied_bytes
+}
+
 /// How many times each block grew, on average.
 fn steps_each(line: &Line) -> Option<f64> {
     let (blocks, _) = line.counts.last_blocks();
@@ -84,7 +100,7 @@ fn steps_each(line: &Line) -> Option<f64> {
 }
 
 /// `Vec<Order>: 9.0 steps to 24 kB, 3 times`.
-fn steps(profile: &Profile, line: &Line, figures: Figures) -> String {
+pub(crate) fn steps(profile: &Profile, line: &Line, figures: Figures) -> String {
     let name = heap_type(profile, line).map_or("", |it| it.name.as_str());
     let (blocks, _) = line.counts.last_blocks();
     let text = match (steps_each(line), line.counts.last_bytes_mean()) {
@@ -98,7 +114,7 @@ fn steps(profile: &Profile, line: &Line, figures: Figures) -> String {
 }
 
 /// What a person would say who knows the place.
-fn advice(profile: &Profile, line: &Line, figures: Figures) -> Option<String> {
+pub(crate) fn advice(profile: &Profile, line: &Line, figures: Figures) -> Option<String> {
     steps_each(line).filter(|steps| *steps >= LEAST_STEPS)?;
     let last_bytes = line.counts.last_bytes_mean()?;
     let values = heap_type(profile, line)
