@@ -14,15 +14,20 @@ export function metricOf(id: MetricId): Metric {
   return METRICS.find((metric) => metric.id === id) ?? METRICS[0]!;
 }
 
-/** The program's function nearest to the allocation, its place, and what it called. */
-export function headOf(profile: Profile, line: number): HTMLElement {
+/** What the line's blocks are, the program's function nearest to the allocation, its place, and what it called. */
+export function headOf(profile: Profile, line: number, metric: MetricId = "peak"): HTMLElement {
   const head = profile.head(line);
+  const [type, ...others] = profile.typesOf(line, metric);
   if (head.fn < 0) return h("span", { class: "head" }, "no stack");
   return h(
     "span",
     { class: "head" },
+    type && h("span", { class: "type", title: [type, ...others].join("\n") }, elide(type, 60)),
+    type && h("small", {}, others.length > 0 ? ` and ${counted(others.length, "other type")} in ` : " in "),
     h("span", { class: "fn", title: profile.fullName(head.fn) }, elide(profile.shortName(head.fn), 90)),
+    // A type says more than the operation, which is told where the line is opened.
     head.via >= 0 &&
+      !type &&
       h("span", { class: "via", title: profile.fullName(head.via) }, ` via ${elide(profile.shortName(head.via), 60)}`),
     " ",
     h("span", { class: "place", title: profile.fullPlace(head.frame) }, profile.place(head.frame)),
@@ -58,6 +63,8 @@ export function detail(profile: Profile, line: number, metric: Metric): HTMLElem
       ),
     );
   const allocations = profile.byLine.allocations[line]!;
+  const types = profile.typesOf(line, metric.id);
+  const { via } = profile.head(line);
   return h(
     "div",
     { class: "detail" },
@@ -71,6 +78,8 @@ export function detail(profile: Profile, line: number, metric: Metric): HTMLElem
       fact("Mean size", allocations > 0 ? bytes(Math.round(profile.byLine.allocated[line]! / allocations)) : "–"),
       fact("First", duration(profile.lineFirst[line]!)),
       fact("By", kinds || "–"),
+      via >= 0 && fact("Operation", h("code", { title: profile.fullName(via) }, elide(profile.shortName(via), 90))),
+      types.length > 0 && fact("Type", h("code", {}, types.slice(0, 8).join(", ")), types.length > 8 && ` and ${counted(types.length - 8, "more")}`),
     ),
     many,
     stack,
@@ -178,7 +187,7 @@ export function table(options: TableOptions): HTMLElement {
   const more = h("button", { type: "button", class: "more", onclick: () => grow() }, "");
   function row(line: number): void {
     const details = h("tr", { class: "detail-row", hidden: true }, h("td", { colspan: columns.length + 1 }));
-    const toggle = h("button", { type: "button", class: "toggle", "aria-expanded": "false" }, headOf(profile, line));
+    const toggle = h("button", { type: "button", class: "toggle", "aria-expanded": "false" }, headOf(profile, line, metric.id));
     const unfold = (isOpen: boolean) => {
       toggle.setAttribute("aria-expanded", String(isOpen));
       details.hidden = !isOpen;

@@ -8,6 +8,8 @@ import { plainTable, type Page } from "./views.ts";
 
 type Row = Payload["types"][number];
 
+/** So many types are shown at first. */
+const ROWS = 80;
 /** More sites of one type than this are not listed. */
 const MAX_SITES = 50;
 
@@ -22,15 +24,15 @@ function valueOf(row: Row, metric: MetricId): number {
 }
 
 /** The name of a type, and its sites below it when it is opened. */
-function nameOf(page: Page, row: Row): HTMLElement {
+function nameOf(page: Page, row: Row, lines: number[]): HTMLElement {
   const { profile, state } = page;
   const metric = metricOf(state.metric);
   const body = h("ul", { class: "sites" });
   const fill = () => {
     const values = profile.byLine[metric.id];
-    const lines = [...row.lines].sort((a, b) => values[b]! - values[a]!);
+    const sorted = [...lines].sort((a, b) => values[b]! - values[a]!);
     body.replaceChildren(
-      ...lines.slice(0, MAX_SITES).map((line) =>
+      ...sorted.slice(0, MAX_SITES).map((line) =>
         h("li", {}, h("button", { type: "button", class: "toggle", onclick: () => page.go({ view: "sites", q: "", line }) }, headOf(profile, line))),
       ),
       ...(lines.length > MAX_SITES ? [h("li", {}, `and ${counted(lines.length - MAX_SITES, "more site")}`)] : []),
@@ -39,7 +41,7 @@ function nameOf(page: Page, row: Row): HTMLElement {
   return h(
     "details",
     { ontoggle: () => body.firstChild || fill() },
-    h("summary", { title: row.name }, h("code", {}, row.name === "" ? "(unknown)" : elide(row.name, 90)), " ", h("small", {}, counted(row.lines.length, "site"))),
+    h("summary", { title: row.name }, h("code", {}, row.name === "" ? "(unknown)" : elide(row.name, 90)), " ", h("small", {}, counted(lines.length, "site"))),
     body,
   );
 }
@@ -54,8 +56,9 @@ export function types(page: Page): HTMLElement {
   const found = all
     .filter((row) => row.name.toLowerCase().includes(wanted))
     .sort((a, b) => valueOf(b, metric.id) - valueOf(a, metric.id));
-  const rows = found.slice(0, 1000).map((row) => [
-    nameOf(page, row),
+  const lines = profile.linesOfTypes();
+  const rowOf = (row: Row) => [
+    nameOf(page, row, lines[profile.data.types.indexOf(row)]!),
     amount(metric, valueOf(row, metric.id)),
     share(valueOf(row, metric.id), total) || "–",
     count(row.peak_blocks),
@@ -64,7 +67,14 @@ export function types(page: Page): HTMLElement {
     bytes(Math.round(row.allocated_bytes / Math.max(1, row.allocations))),
     bytes(row.live_bytes),
     count(row.allocations),
-  ]);
+  ];
+  const body = h("div");
+  const show = (n: number) =>
+    body.replaceChildren(
+      plainTable(["Type", metric.label, "", "Blocks at the peak", "Room for", "Known by", "Mean block", "Live at end", "Allocations"], found.slice(0, n).map(rowOf)),
+      found.length > n ? h("button", { type: "button", class: "more", onclick: () => show(n * 4) }, `Show more: ${counted(found.length - n, "type")}`) : "",
+    );
+  show(ROWS);
   return h(
     "section",
     {},
@@ -73,7 +83,7 @@ export function types(page: Page): HTMLElement {
       "Where only the function is known, the line says “in”. Room is a capacity: how many values there were is not recorded. Click a type for its sites.",
     ),
     found.length > 0
-      ? plainTable(["Type", metric.label, "", "Blocks at the peak", "Room for", "Known by", "Mean block", "Live at end", "Allocations"], rows)
+      ? body
       : h("p", { class: "empty" }, "No type has that in its name."),
   );
 }

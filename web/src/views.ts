@@ -75,7 +75,7 @@ function overview(page: Page): HTMLElement {
           "summary",
           {},
           h("span", { class: "value" }, h("b", {}, amount(metric, value)), " ", h("small", {}, share(value, whole))),
-          headOf(profile, line),
+          headOf(profile, line, metric.id),
           bar,
         ),
         body,
@@ -112,12 +112,14 @@ function treeOf(profile: Profile, folded: boolean): Tree {
 
 /** Makes what views need, while nobody waits for it. */
 export function prepare(profile: Profile): void {
-  const steps = [() => treeOf(profile, true), () => profile.matchingFunctions(""), () => treeOf(profile, false)];
+  const steps = [() => treeOf(profile, true), () => profile.lines > 0 && profile.head(0), () => profile.matchingFunctions(""), () => treeOf(profile, false)];
+  const soon = { timeout: 400 };
   const next = () => {
     steps.shift()?.();
-    if (steps.length > 0) requestIdleCallback(next);
+    if (steps.length > 0) requestIdleCallback(next, soon);
   };
-  requestIdleCallback(next);
+  // A browser that finds no idle time under load would leave it to the first click.
+  requestIdleCallback(next, soon);
 }
 
 function graph(page: Page): HTMLElement {
@@ -193,7 +195,7 @@ function sites(page: Page): HTMLElement {
   return h(
     "section",
     {},
-    h("p", { class: "note", "aria-live": "polite" }, state.q ? `${counted(lines.length, "site")} with “${state.q}” in the stack` : `${counted(lines.length, "site")}; click one for its full stack`),
+    h("p", { class: "note", "aria-live": "polite" }, state.q ? `${counted(lines.length, "site")} with “${state.q}” in the stack or the type` : `${counted(lines.length, "site")}; click one for its full stack`),
     table({
       profile,
       lines,
@@ -218,6 +220,7 @@ function time(page: Page): HTMLElement {
     const changes = profile.between(from, to);
     const lines = found(page).filter((line) => changes.live[line] !== 0 || changes.allocations[line] !== 0);
     const { grown, rest } = changes;
+    const edges = profile.edges(from, to);
     const columns: Column[] = [
       { id: "grown", label: "Grown", help: "Live bytes at the end of the span less those at its start", value: (line) => changes.live[line]!, show: (line) => signed(bytes(changes.live[line]!), changes.live[line]!) },
       { id: "shrunk", label: "Shrunk", isWide: true, value: (line) => -changes.live[line]!, show: (line) => (changes.live[line]! < 0 ? bytes(changes.live[line]!) : h("small", {}, "–")) },
@@ -227,7 +230,9 @@ function time(page: Page): HTMLElement {
     const sort = columns.some((it) => it.id === state.sort) ? state.sort : "grown";
     below.replaceChildren(
       rest > 0 ? h("p", { class: "note" }, `Small changes, in which ${bytes(rest)} were allocated, are not broken down by site.`) : "",
-      h("h2", {}, hasSpan ? `From ${duration(Math.max(0, from))} to ${duration(to)}` : "The whole run", `: ${signed(bytes(grown), grown)} live`),
+      edges[0] === edges[1]
+        ? h("h2", {}, `No sample was taken between ${duration(Math.max(0, from))} and ${duration(to)}`)
+        : h("h2", {}, hasSpan ? `From ${duration(edges[0])} to ${duration(edges[1])}` : "The whole run", `: ${signed(bytes(grown), grown)} live`),
       table({
         profile,
         lines,
@@ -268,7 +273,7 @@ function time(page: Page): HTMLElement {
       edge("to", to, "to"),
       hasSpan && h("button", { type: "button", onclick: () => page.go({ from: -1, to: -1 }) }, "The whole run"),
     ),
-    h("p", { class: "note" }, `Drag over the curve to choose a span. A sample was taken every ${duration(profile.data.timeline.interval_ms)}: what came and went between two of them is not in “grown”.`),
+    h("p", { class: "note" }, `Drag over the curve to choose a span. A sample was taken every ${duration(profile.data.timeline.interval_ms)}; what is said below is from one to another, and what came and went between two of them is not in “grown”.`),
     below,
   );
 }
@@ -412,6 +417,32 @@ function leaks(page: Page): HTMLElement {
   );
 }
 
+function growth(page: Page): HTMLElement {
+  const { profile } = page;
+  const { about, copied_bytes, rows } = profile.data.growth;
+  const wanted = new Set(found(page));
+  const shown = rows.filter((it) => wanted.has(it.line)).slice(0, 400);
+  return h(
+    "section",
+    {},
+    h("p", { class: "note" }, `${about}. A block that grows step by step is copied at many of them; room that is reserved before the first step spares that. Only what realloc did is known.`),
+    shown.length > 0
+      ? plainTable(
+          ["Site", "Copied", "", "Times"],
+          shown.map((it) => [
+            h("div", {},
+              h("button", { type: "button", class: "toggle", onclick: () => page.go({ view: "sites", q: "", line: it.line }) }, headOf(profile, it.line, "allocated")),
+              h("div", { class: "note" }, it.steps, it.advice && ": ", it.advice && h("b", {}, it.advice)),
+            ),
+            bytes(it.copied_bytes),
+            share(it.copied_bytes, copied_bytes),
+            count(it.growths),
+          ]),
+        )
+      : h("p", { class: "empty" }, "No site that grew has that in its stack."),
+  );
+}
+
 function modules({ profile }: Page): HTMLElement {
   const all = [...profile.data.modules].sort((a, b) => Number(a.is_named) - Number(b.is_named));
   const missing = all.filter((it) => !it.is_named).length;
@@ -467,6 +498,7 @@ export const VIEWS: View[] = [
   { id: "tasks", label: "Tasks", is: (it) => it.data.tasks.length > 0, draw: tasks },
   { id: "variables", label: "Variables", is: (it) => it.data.variables.length > 0, draw: variables },
   { id: "leaks", label: "Never freed", isSearched: true, is: (it) => it.lines > 0, draw: leaks },
+  { id: "growth", label: "Growth", isSearched: true, is: (it) => it.data.growth.rows.length > 0, draw: growth },
   { id: "modules", label: "Objects", is: (it) => it.data.modules.length > 0, draw: modules },
   { id: "completeness", label: "Completeness", is: () => true, draw: completeness },
 ];

@@ -111,6 +111,9 @@ try {
   await page.waitForSelector("main:not([aria-busy])");
   assert.equal(await rows.count(), found);
   assert(await page.locator(".detail .stack li").first().isVisible(), "the stack of a shared address is closed");
+  await page.fill("input[type=search]", "Ledger<Order>");
+  await page.waitForURL(/q=Ledger/);
+  seen.typed = await rows.count();
   await page.fill("input[type=search]", "");
   await page.waitForURL((url) => !url.hash.includes("q="));
   await page.getByRole("button", { name: "Allocations" }).click();
@@ -132,7 +135,7 @@ try {
     await page.getByRole("button", { name: "The whole run" }).click();
     assert.equal(await page.locator(".content h2").innerText(), whole);
   }
-  for (const id of ["threads", "tasks", "variables", "leaks", "modules", "completeness"]) {
+  for (const id of ["types", "threads", "tasks", "variables", "leaks", "growth", "modules", "completeness"]) {
     if (await page.locator(`[data-view="${id}"]`).count()) await view(id);
   }
   await page.goBack();
@@ -146,7 +149,7 @@ try {
   await page.getByLabel("Light or dark").click();
   assert.equal(await background(), light);
   await page.setViewportSize({ width: 400, height: 800 });
-  for (const id of ["overview", "flame", "sites", "leaks", "completeness"]) {
+  for (const id of ["overview", "flame", "sites", "types", "leaks", "growth", "completeness"]) {
     if (!(await page.locator(`[data-view="${id}"]`).count())) continue;
     await page.click(`[data-view="${id}"]`);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -4,7 +4,8 @@ mod profiles;
 
 use memscope_profile::Profile;
 use memscope_profile::model::{
-    Address, Counts, Frame, Label, Sample, Site, SiteChange, StackNode, Task,
+    Address, Counts, Frame, Growth, HeapType, Label, Sample, Site, SiteChange, StackNode, Task,
+    TypeEvidence,
 };
 use memscope_report::html::{Sources, write};
 use std::io::Read;
@@ -131,12 +132,26 @@ fn a_browser_shows_it_searches_zooms_and_brushes() {
     let name = |name: &str| Label { tracker: 1, name: name.into(), line: 7, ..Label::default() };
     profile.labels =
         vec![name("tracker"), Label { type_name: "Vec<Order>".into(), ..name("orders") }];
+    // The first site's blocks are of a type that no function is called after, and grew.
+    profile.types = vec![HeapType {
+        name: "Ledger<Order>".into(),
+        evidence: TypeEvidence::Named,
+        ..HeapType::default()
+    }];
+    profile.sites[0].heap_type = 1;
+    let growth = Growth { growths: 7, copied_bytes: 70_000, ..Growth::default() };
+    profile.sites[0].counts.growth = growth;
+    profile.totals.growth = Some(growth);
     let page = page(&profile);
+    assert!(page.contains("from one site: Ledger&lt;Order&gt; in "), "{}", &page[..8000]);
     let data = data(&page);
+    assert_eq!(data["sites"]["heap_type"][0], 1);
+    assert_eq!(data["growth"]["rows"][0]["copied_bytes"], 70_000);
     assert_eq!(data["tasks"][1]["name"], "import › parse");
     assert_eq!(data["tasks"][1]["allocated_bytes"], profile.sites[0].counts.allocated_bytes);
     assert_eq!(data["variables"].as_array().map(Vec::len), Some(1));
     let seen = browse(&page, "order_service");
+    assert_eq!(seen["typed"], 1, "sites of a type are not found by its name");
     assert_eq!(seen["top"][0], "6.39 MiB 67.0 %");
     assert_eq!(seen["largest"].as_str().map(|it| it.starts_with("9.16 MiB")), Some(true));
 }
@@ -160,6 +175,10 @@ fn large_program(n: u32) -> Profile {
         let (a, b) = (random(900), random(900));
         let module = function % 700;
         profile.strings.push(format!("<shop::module{module}::Handler<shop::order::Order{a}, alloc::vec::Vec<u{b}>> as shop::service::Service>::call_{function}"));
+    }
+    for place in 0..300 {
+        let name = format!("Vec<Order{place}>");
+        profile.types.push(HeapType { name, evidence: TypeEvidence::Named, ..HeapType::default() });
     }
     for _ in 0..20_000 {
         let frames_start = profile.frames.len() as u32;
@@ -209,6 +228,7 @@ fn large_program(n: u32) -> Profile {
         profile.sites.push(Site {
             stack,
             kind: 1 + random(3) as u8,
+            heap_type: 1 + stack % 300,
             first_ms,
             counts,
             ..Site::default()

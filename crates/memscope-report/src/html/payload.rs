@@ -13,11 +13,15 @@ use super::columns::Differences;
 use super::snippets::{self, Snippet};
 use super::spans::{Spans, spans};
 use crate::folded::whole_name;
-use crate::text::{by_type, head, names, paths};
-use memscope_profile::analyze::{Analysis, Class, FrameView, Metric};
+use crate::text::figures::Figures;
+use crate::text::{by_type, growth, head, names, paths};
+use memscope_profile::analyze::{Analysis, Class, FrameView, Line, Metric};
 use memscope_profile::model::{MissCause, Mode, Module, Profile, Symbols, Thread};
 use memscope_profile::types::{TypeHistogram, TypeLine};
 use std::collections::HashMap;
+
+/// No more places that grew than these.
+const MAX_GROWTH_ROWS: usize = 1000;
 
 /// The whole of it.
 #[derive(Debug, serde::Serialize)]
@@ -33,6 +37,7 @@ pub(super) struct Payload<'p> {
     stacks: Stacks,
     sites: Sites,
     types: Vec<TypeRow<'p>>,
+    growth: Growing,
     threads: Vec<ThreadRow<'p>>,
     /// Named values: name, type, file, line, live bytes, live blocks, most bytes, blocks.
     variables: Vec<VariableRow<'p>>,
@@ -108,8 +113,6 @@ struct Addresses {
     frames: Vec<u32>,
     /// All their frames, innermost first.
     frame: Vec<u32>,
-    /// The module's number plus one; 0: none is known.
-    module: Vec<u32>,
 }
 
 #[derive(Debug, Default, serde::Serialize)]
@@ -123,6 +126,8 @@ struct Stacks {
 struct Sites {
     stack: Differences,
     line: Differences,
+    /// The place in `types` plus one. Empty if no type is known.
+    heap_type: Vec<u32>,
     kind: Vec<u8>,
     truncated: Vec<u8>,
     first_ms: Differences,
@@ -163,8 +168,27 @@ struct TypeRow<'p> {
     allocated_bytes: u64,
     allocations: u64,
     temporary: u64,
-    /// The lines that have such blocks, ascending.
-    lines: Vec<u32>,
+}
+
+/// What growing cost, and what would have spared it.
+#[derive(Debug, Default, serde::Serialize)]
+struct Growing {
+    /// Of all; empty if nothing was copied, or it is not known.
+    about: String,
+    copied_bytes: u64,
+    /// The places, that with the most first.
+    rows: Vec<GrowthRow>,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct GrowthRow {
+    /// The line of the report.
+    line: u32,
+    copied_bytes: u64,
+    growths: u64,
+    steps: String,
+    /// Empty if there is none.
+    advice: String,
 }
 
 #[derive(Debug, serde::Serialize)]
@@ -228,6 +252,7 @@ impl<'p> Payload<'p> {
             .map(|snippet| SnippetRow { file: interner.file(snippet.file), snippet })
             .collect();
         let Interner { functions, files, frames, .. } = interner;
+        let by_type = TypeHistogram::new(profile, Metric::Peak);
         Self {
             run: run(profile),
             completeness: completeness(profile),
@@ -238,8 +263,9 @@ impl<'p> Payload<'p> {
             frames,
             addresses,
             stacks: stacks(profile),
-            sites: sites(profile, &lines),
-            types: types(profile, &lines),
+            sites: sites(profile, &lines, &by_type),
+            types: types(profile, by_type),
+            growth: growth(analysis, &lines),
             threads: profile.threads.iter().map(thread).collect(),
             variables: variables(profile, &roots),
             tasks: tasks(profile),
@@ -338,13 +364,12 @@ fn class_number(class: Class, view: &FrameView<'_>) -> u8 {
 
 fn addresses(profile: &Profile, interner: &mut Interner<'_, '_>) -> Addresses {
     let mut addresses = Addresses::default();
-    for (number, address) in profile.addresses.iter().enumerate() {
+    for number in 0..profile.addresses.len() {
         let before = addresses.frame.len();
         for view in profile.address_frames(number as u32) {
             addresses.frame.push(interner.frame(&view));
         }
         addresses.frames.push((addresses.frame.len() - before) as u32);
-        addresses.module.push(address.module);
     }
     addresses
 }
@@ -361,8 +386,14 @@ fn stacks(profile: &Profile) -> Stacks {
     stacks
 }
 
-fn sites(profile: &Profile, lines: &[u32]) -> Sites {
+fn sites(profile: &Profile, lines: &[u32], by_type: &TypeHistogram<'_>) -> Sites {
     let mut sites = Sites::default();
+    if !profile.types.is_empty() {
+        sites.heap_type = vec![0; profile.sites.len()];
+        for (place, line) in (1..).zip(&by_type.lines) {
+            line.sites.iter().for_each(|site| sites.heap_type[*site as usize] = place);
+        }
+    }
     for (site, &line) in profile.sites.iter().zip(lines) {
         let counts = &site.counts;
         sites.stack.0.push(site.stack.into());
@@ -382,28 +413,40 @@ fn sites(profile: &Profile, lines: &[u32]) -> Sites {
     sites
 }
 
-fn types<'p>(profile: &'p Profile, lines: &[u32]) -> Vec<TypeRow<'p>> {
+/// None if no site has a type.
+fn types<'p>(profile: &'p Profile, by_type: TypeHistogram<'p>) -> Vec<TypeRow<'p>> {
     if profile.types.is_empty() {
         return Vec::new();
     }
-    let row = |line: TypeLine<'p>| {
-        let mut of_line: Vec<u32> = line.sites.iter().map(|site| lines[*site as usize]).collect();
-        of_line.sort_unstable();
-        of_line.dedup();
-        TypeRow {
-            name: line.name,
-            known_by: by_type::known_by(line.evidence),
-            peak_bytes: line.counts.peak_bytes,
-            peak_blocks: line.counts.peak_blocks,
-            peak_capacity: line.peak_capacity,
-            live_bytes: line.counts.live_bytes(),
-            allocated_bytes: line.counts.allocated_bytes,
-            allocations: line.counts.allocations,
-            temporary: line.counts.temporary,
-            lines: of_line,
-        }
+    let row = |line: TypeLine<'p>| TypeRow {
+        name: line.name,
+        known_by: by_type::known_by(line.evidence),
+        peak_bytes: line.counts.peak_bytes,
+        peak_blocks: line.counts.peak_blocks,
+        peak_capacity: line.peak_capacity,
+        live_bytes: line.counts.live_bytes(),
+        allocated_bytes: line.counts.allocated_bytes,
+        allocations: line.counts.allocations,
+        temporary: line.counts.temporary,
     };
-    TypeHistogram::new(profile, Metric::Peak).lines.into_iter().map(row).collect()
+    by_type.lines.into_iter().map(row).collect()
+}
+
+fn growth(analysis: &Analysis<'_>, lines: &[u32]) -> Growing {
+    let profile = analysis.profile();
+    let figures = Figures::of(&profile.run);
+    let Some(growth) = profile.totals.growth.filter(|growth| growth.copied_bytes > 0) else {
+        return Growing::default();
+    };
+    let row = |line: &Line| GrowthRow {
+        line: lines[line.sites[0] as usize],
+        copied_bytes: line.counts.growth.copied_bytes,
+        growths: line.counts.growth.growths,
+        steps: growth::steps(profile, line, figures),
+        advice: growth::advice(profile, line, figures).unwrap_or_default(),
+    };
+    let rows = growth::lines(analysis).iter().take(MAX_GROWTH_ROWS).map(row).collect();
+    Growing { about: growth::about(&growth, figures), copied_bytes: growth.copied_bytes, rows }
 }
 
 fn run(profile: &Profile) -> Run<'_> {

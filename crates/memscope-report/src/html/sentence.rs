@@ -9,10 +9,11 @@ use crate::text::units::since_start;
 use crate::text::{names, paths};
 use memscope_profile::analyze::{Analysis, Metric};
 
-/// The name of an operation that is longer is shown without its type arguments.
-const MAX_OPERATION_COLUMNS: usize = 50;
+/// A name of a type or an operation that is longer is shown without its type arguments.
+const MAX_NAME_COLUMNS: usize = 50;
 
-/// The sentence that a profile begins with: how high the peak was, when, and who held most of it.
+/// The sentence that a profile begins with: how high the peak was, when, and who held most of it: the type of the blocks if
+/// it is known, the function, its place.
 ///
 /// `base` is the folder that source paths are shown relative to, or empty.
 pub fn sentence(analysis: &Analysis<'_>, base: &str) -> String {
@@ -35,17 +36,27 @@ pub fn sentence(analysis: &Analysis<'_>, base: &str) -> String {
     let Some(Row::Function(function)) = rows.first() else {
         return format!("{peak}; {share} of it from one site without a stack.");
     };
-    let via = match rows.get(1) {
-        // What it was made of stands in the operation's type arguments.
-        Some(Row::Via(operation)) if operation.chars().count() <= MAX_OPERATION_COLUMNS => {
-            format!("{operation} in ")
+    let what = match (profile.heap_type(site), rows.get(1)) {
+        (Some(heap_type), _) if heap_type.evidence.is_typed() => {
+            format!("{} in ", shortened(&heap_type.name))
         }
-        Some(Row::Via(operation)) => format!("{} in ", names::bare(operation)),
+        // What it was made of stands in the operation's type arguments.
+        (_, Some(Row::Via(operation))) => {
+            format!("{} in ", shortened(operation))
+        }
         _ => String::new(),
     };
     let place = match function.place.as_str() {
         "" => String::new(),
         place => format!(" ({place})"),
     };
-    format!("{peak}; {share} of it from one site: {via}{}{place}.", function.name)
+    format!("{peak}; {share} of it from one site: {what}{}{place}.", names::brief(&function.name))
+}
+
+/// A name without its type arguments if it is long.
+fn shortened(name: &str) -> String {
+    match name.chars().count() {
+        ..=MAX_NAME_COLUMNS => name.to_owned(),
+        _ => names::bare(name),
+    }
 }

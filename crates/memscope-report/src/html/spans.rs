@@ -10,7 +10,7 @@ use memscope_profile::model::{Sample, Timeline};
 use std::cmp::Reverse;
 
 /// The most changes that are written.
-const MAX_CHANGES: usize = 100_000;
+const MAX_CHANGES: usize = 80_000;
 /// Samples are not joined to fewer spans than half of this.
 const MIN_SPANS: usize = 100;
 
