@@ -137,18 +137,18 @@ mod tests {
     #[test]
     fn samples_are_joined_until_the_page_can_carry_them() {
         let lines: Vec<u32> = (0..800).map(|site| site / 2).collect();
-        let spans = spans(&timeline(450, 800), &lines);
+        let spans = spans(&timeline(400, 800), &lines);
         assert_eq!(spans.samples[..3], [2, 4, 6]);
-        assert_eq!(spans.changes, [400; 225]);
-        assert_eq!(spans.live_bytes.iter().sum::<i64>(), 450 * 800 * 3);
-        assert_eq!(spans.rest_allocated_bytes, [0; 225]);
+        assert_eq!(spans.changes, [400; 200]);
+        assert_eq!(spans.live_bytes.iter().sum::<i64>(), 400 * 800 * 3);
+        assert_eq!(spans.rest_allocated_bytes, [0; 200]);
     }
 
     #[test]
     fn of_very_many_changes_the_largest_are_named() {
         let lines: Vec<u32> = (0..4_000).collect();
         let spans = spans(&timeline(64, 4_000), &lines);
-        assert_eq!(spans.changes, [1562; 64]);
+        assert_eq!(spans.changes, [1250; 64]);
         assert_eq!(spans.allocated_bytes.iter().filter(|it| **it < 6).count(), 0);
         let named: u64 = spans.allocated_bytes.iter().sum();
         let rest: u64 = spans.rest_allocated_bytes.iter().sum();
