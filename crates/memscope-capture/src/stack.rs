@@ -398,15 +398,18 @@ impl Walker {
         None
     }
 
-    /// The frame just outside the one that this check belongs to, which is `innermost` or lies outside it.
+    /// The frame just outside the one that this check belongs to, which is `innermost` or lies outside it. What changed is
+    /// nearly always a call or two further out, so it is looked for from there.
+    #[inline(always)]
     fn outside_of_check(&self, check: usize, innermost: *mut CachedFrame) -> *mut CachedFrame {
-        // SAFETY: from the first frame to `innermost`, both of the frames' memory; the sentinel lies before the first.
+        let mut frame = innermost;
+        // SAFETY: from `innermost` outwards; the sentinel, which ends the search, has no checks.
         unsafe {
-            let below = innermost.offset_from(self.frames) as usize + 1;
-            let frames = core::slice::from_raw_parts(self.frames, below);
-            let good = frames.partition_point(|frame| frame.checks_end as usize <= check);
-            self.frames.add(good).sub(1)
+            while (*frame).checks_end as usize > check {
+                frame = frame.sub(1);
+            }
         }
+        frame
     }
 
     /// Puts the fresh frames onto the first `joined` cached ones; returns the stack's hash.
