@@ -166,7 +166,9 @@ pub(crate) unsafe fn walked(
 ) -> Option<&'static CounterCells> {
     let state = guard.state();
     // SAFETY: the caller's promise.
-    let taken = unsafe { state.walker.take(&mut state.arena, &PROCESS, entry) };
+    let taken = unsafe {
+        state.walker.take(&mut state.arena, &PROCESS, entry, |home| state.sites.prefetch(home))
+    };
     if taken.marks != 0 && !note_marks(guard, taken) {
         return None;
     }

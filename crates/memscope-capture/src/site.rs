@@ -4,6 +4,7 @@
 //! sight is cold: addresses, nodes of the prefix tree and sites are interned in tries that all threads share, and the
 //! thread takes a counter row for the site. A free finds the row by the site that the block's record names.
 
+use crate::arch;
 use crate::arena::Arena;
 use crate::frame::{CachedFrame, Taken};
 use crate::process::Process;
@@ -31,6 +32,9 @@ struct Leaf {
     /// The counter row's address (48 bits), and above it 16 bits of the home.
     packed: u64,
 }
+
+/// Bytes of a line of the cache.
+const LINE_BYTES: usize = 64;
 
 /// Entries of a table that lie together.
 const GROUP: usize = 16;
@@ -139,6 +143,15 @@ impl Sites {
         // makes the key differ from that of an empty entry.
         taken.hash ^ (kind as u64).wrapping_mul(0xa076_1d64_78bd_642f) ^ u64::from(task) << 20
             | 1 << 63
+    }
+
+    /// Asks for the places where [`Sites::find`] will look first for a stack with this home.
+    #[inline(always)]
+    pub fn prefetch(&self, home: u64) {
+        let group = self.leaves.wrapping_add(Leaf::near(0, home) & self.leaf_mask);
+        for line in 0..GROUP * size_of::<Leaf>() / LINE_BYTES {
+            arch::prefetch(group.cast::<u8>().wrapping_add(line * LINE_BYTES));
+        }
     }
 
     /// The row for a stack that this thread has seen.

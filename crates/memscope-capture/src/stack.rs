@@ -170,12 +170,19 @@ impl Walker {
         self.recent.clear();
     }
 
-    /// Takes the stack of the caller that entered at `entry`.
+    /// Takes the stack of the caller that entered at `entry`. `ahead` is told the stack's home as soon as that is known,
+    /// which is mostly before the stack's own hash; but never twice, and not for every stack.
     ///
     /// # Safety
     /// `entry` is of a hook that this thread is in.
     #[inline]
-    pub unsafe fn take(&mut self, arena: &mut Arena, process: &Process, entry: Entry) -> Taken {
+    pub unsafe fn take(
+        &mut self,
+        arena: &mut Arena,
+        process: &Process,
+        entry: Entry,
+        ahead: impl FnOnce(u64),
+    ) -> Taken {
         // ORDERING: relaxed; unloading while another thread runs in the module is the program's own race, and a
         // thread that unloads sees its own store.
         if process.generation.load(Ordering::Relaxed) != self.generation {
@@ -189,6 +196,11 @@ impl Walker {
         // SAFETY: the caller's promise.
         match unsafe { self.walk(arena, process, entry, self.own.high, &mut count) } {
             End::Joined(joined) if joined + count <= self.capacity => {
+                let home = (joined + count).wrapping_sub(1 + INNER_FRAMES);
+                if home < joined {
+                    // SAFETY: below the number of frames that stay.
+                    ahead(unsafe { (*self.frames.add(home)).hash });
+                }
                 let hash = self.commit(joined, count, SEED, 0);
                 self.reusable = self.depth;
                 Taken { hash, marks: 0 }

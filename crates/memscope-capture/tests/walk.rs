@@ -220,7 +220,7 @@ impl Machine {
             }
         }
         // SAFETY: the entry is of the simulated stack, whose bounds the walker has.
-        let taken = unsafe { self.walker.take(&mut self.arena, &PROCESS, entry) };
+        let taken = unsafe { self.walker.take(&mut self.arena, &PROCESS, entry, |_| ()) };
         assert_eq!(taken.marks, 0);
         let found: Vec<usize> = self.walker.frames().iter().map(|frame| frame.pc()).collect();
         let mut truth = self.truth.clone();
@@ -313,7 +313,7 @@ fn the_joined_frames_own_saved_rbp_counts() {
     let entry = Entry { sp: machine.sp, rbp: machine.rbp };
     assert!(machine.recalls_nothing(entry));
     // SAFETY: as in `allocate`.
-    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
+    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry, |_| ()) };
     // The outermost frame was found one word lower, so the walk did look again.
     assert_eq!(machine.walker.frames()[0].sp(), machine.saved[0].sp - 8);
 }
@@ -336,7 +336,7 @@ fn another_rbp_is_another_frame() {
     let entry = Entry { sp: machine.sp, rbp: machine.rbp };
     assert!(machine.recalls_nothing(entry));
     // SAFETY: as in `allocate`.
-    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
+    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry, |_| ()) };
     assert_eq!(machine.walker.frames()[0].sp(), machine.saved[0].sp - 8);
 }
 
@@ -383,7 +383,7 @@ fn a_frame_that_was_cached_with_another_rbp_is_not_joined() {
     machine.push(pc(0, 1));
     let entry = Entry { sp: machine.sp, rbp: frame - 8 };
     // SAFETY: as in `allocate`.
-    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
+    unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry, |_| ()) };
     // What the recalled walk had read further out is no longer true.
     *machine.place(frame + 8) = pc(1, 1);
     *machine.place(entry.sp) = pc(0, 0);
@@ -434,7 +434,7 @@ fn a_foreign_stack_is_not_taken_over() {
     other.push(from);
     let entry = Entry { sp: other.sp, rbp: 0 };
     // SAFETY: the other machine's memory is a live mapping, and its walk ends within.
-    let taken = unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry) };
+    let taken = unsafe { machine.walker.take(&mut machine.arena, &PROCESS, entry, |_| ()) };
     assert_eq!(taken.marks, Taken::FOREIGN);
     assert_eq!(machine.walker.frames().len(), 11);
     machine.allocate(0);
