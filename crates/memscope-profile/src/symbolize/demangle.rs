@@ -8,6 +8,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::types;
+
 /// A longer name is not demangled. (Futures of futures reach some ten thousand bytes.)
 pub(super) const MAX_NAME_BYTES: usize = 1 << 17;
 
@@ -43,7 +45,7 @@ pub(super) fn is_rust_legacy(name: &str) -> bool {
         && (tail.len() == 17 || tail[17] == b'.')
 }
 
-fn is_rust_v0(name: &str) -> bool {
+pub(super) fn is_rust_v0(name: &str) -> bool {
     name.strip_prefix("_R")
         .and_then(|rest| rest.bytes().next())
         .is_some_and(|byte| byte.is_ascii_uppercase())
@@ -82,6 +84,47 @@ pub(super) fn with_generics(demangled: &str, debug_name: &str) -> Option<String>
     }
     let separator = if generics.is_empty() { "" } else { "::" };
     Some(format!("{path}{base}{separator}{generics}"))
+}
+
+/// Says in a demangled name of Rust's v0 mangling, which calls each type that the compiler made a closure, what they are
+/// by the debug information: `work::{closure#0}` is the future of an `async fn` if that has `work::{async_fn_env#0}`.
+/// `None` if nothing is to be said.
+pub(super) fn with_kinds(demangled: &str, debug_name: &str) -> Option<String> {
+    let known: Vec<_> = made_types(debug_name, "_env#").collect();
+    let mut text = String::new();
+    let mut written = 0;
+    for made in made_types(demangled, "#").filter(|made| made.kind == "closure") {
+        let same = known.iter().find(|it| (it.outer, it.number) == (made.outer, made.number));
+        let Some(same) = same.filter(|same| same.kind != made.kind) else { continue };
+        text.push_str(&demangled[written..made.start]);
+        text.push_str(&format!("{{{}_env#{}}}", same.kind, same.number));
+        written = made.end;
+    }
+    text.push_str(&demangled[written..]);
+    (written > 0).then_some(text)
+}
+
+/// A type that the compiler made, as it stands in a name: `outer::{kind#number}`.
+struct Made<'n> {
+    outer: &'n str,
+    kind: &'n str,
+    number: &'n str,
+    start: usize,
+    end: usize,
+}
+
+fn made_types<'n>(name: &'n str, mark: &'n str) -> impl Iterator<Item = Made<'n>> {
+    name.match_indices('{').filter_map(move |(start, _)| {
+        let length = name[start..].find('}')?;
+        let (kind, number) = name[start + 1..start + length].split_once(mark)?;
+        let path = name[..start].strip_suffix("::")?;
+        let path = match types::without_arguments(path) {
+            Some(path) => path.strip_suffix("::").unwrap_or(path),
+            None => path,
+        };
+        let outer = path.rfind([':', '<', ',', ' ', '(', '[']).map_or(path, |at| &path[at + 1..]);
+        Some(Made { outer, kind, number, start, end: start + length + 1 })
+    })
 }
 
 /// A path and its last part; the path keeps its `::`. Colons within angle brackets do not count.
@@ -173,6 +216,32 @@ mod tests {
         ];
         for (demangled, debug_name, expected) in cases {
             assert_eq!(with_generics(demangled, debug_name).as_deref(), expected, "{demangled}");
+        }
+    }
+
+    #[test]
+    fn futures_are_told_from_closures_by_the_debug_information() {
+        let cases = [
+            (
+                "<alloc::boxed::Box<demo::work::{closure#0}>>::new",
+                "new<demo::work::{async_fn_env#0}>",
+                Some("<alloc::boxed::Box<demo::work::{async_fn_env#0}>>::new"),
+            ),
+            (
+                "demo::keep::<demo::work::<u8>::{closure#1}::{closure#0}, demo::main::{closure#1}>",
+                "keep<demo::work::{closure#1}::{async_block_env#0}<u8>, demo::main::{closure_env#1}>",
+                Some(
+                    "demo::keep::<demo::work::<u8>::{closure#1}::{async_block_env#0}, demo::main::{closure#1}>",
+                ),
+            ),
+            // Another number, another function, no type.
+            ("demo::keep::<demo::work::{closure#0}>", "keep<demo::work::{async_fn_env#1}>", None),
+            ("demo::keep::<demo::work::{closure#0}>", "keep<demo::rest::{async_fn_env#0}>", None),
+            ("demo::work::{closure#0}", "{async_fn#0}", None),
+            ("{", "{_env#", None),
+        ];
+        for (demangled, debug_name, expected) in cases {
+            assert_eq!(with_kinds(demangled, debug_name).as_deref(), expected, "{demangled}");
         }
     }
 

@@ -102,6 +102,14 @@ pub(super) struct Lookup<'a> {
     type_sizes: HashMap<String, Option<u64>>,
     /// Functions whose generic arguments were looked at, by name and file.
     seen: HashSet<(u32, u32)>,
+    /// Functions whose own type was looked at, as above.
+    owners_seen: HashSet<(u32, u32)>,
+}
+
+/// Whether a frame is that of a function which only asks for memory.
+fn is_allocating(frame: Frame, names: &Names) -> bool {
+    let text = |id| names.get(id).unwrap_or_default();
+    types::is_allocating(text(frame.function), text(frame.symbol), text(frame.file))
 }
 
 impl<'a> Lookup<'a> {
@@ -126,6 +134,7 @@ impl<'a> Lookup<'a> {
             units: Units::default(),
             type_sizes: HashMap::new(),
             seen: HashSet::new(),
+            owners_seen: HashSet::new(),
         })
     }
 
@@ -148,6 +157,10 @@ impl<'a> Lookup<'a> {
             Ok(entries) => {
                 for (place, offset) in entries {
                     self.learn_sizes(frames[*place], address, *offset, names);
+                    let inner = place.checked_sub(1).filter(|inner| *inner >= start);
+                    if inner.is_some_and(|inner| is_allocating(frames[inner], names)) {
+                        self.learn_owner(frames[*place], address, *offset, names);
+                    }
                 }
             }
             Err(_) => frames.truncate(start),
@@ -223,11 +236,28 @@ impl<'a> Lookup<'a> {
             let element = types::array_element(text).zip(parameter.element_bytes);
             let whole = parameter.bytes.map(|bytes| (*text, bytes));
             for (text, bytes) in whole.into_iter().chain(element) {
-                let known = self.type_sizes.entry(text.to_owned()).or_insert(Some(bytes));
-                if *known != Some(bytes) {
-                    *known = None;
-                }
+                self.note_size(text, bytes);
             }
+        }
+    }
+
+    /// Looks at the type that a function belongs to which asks for memory itself.
+    fn learn_owner(&mut self, frame: Frame, address: u64, offset: UnitOffset, names: &Names) {
+        if !self.owners_seen.insert((frame.function, frame.file)) {
+            return;
+        }
+        let text = |id| names.get(id).unwrap_or_default();
+        let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
+        let Some(owner) = types::own_type(name, symbol, file) else { return };
+        if let Some(bytes) = self.units.owner_bytes(&self.context, address, offset) {
+            self.note_size(&owner, bytes);
+        }
+    }
+
+    fn note_size(&mut self, text: &str, bytes: u64) {
+        let known = self.type_sizes.entry(text.to_owned()).or_insert(Some(bytes));
+        if *known != Some(bytes) {
+            *known = None;
         }
     }
 }

@@ -17,6 +17,7 @@ mod locate;
 mod module;
 mod names;
 mod object_file;
+mod owner;
 pub mod program;
 mod split;
 mod symbol_table;

@@ -54,7 +54,7 @@ impl Names {
     }
 
     /// A function by the name that the linker or the debug information has for it. `debug_name` is asked only for
-    /// names that have lost their generic arguments, and only once for each.
+    /// names that have lost their generic arguments or the kinds of what the compiler made, and only once for each.
     pub(super) fn function(
         &mut self,
         raw: &str,
@@ -68,8 +68,14 @@ impl Names {
             return function;
         }
         let readable = demangle::demangle(raw).map(|readable| {
-            let whole = demangle::is_rust_legacy(raw).then(debug_name).flatten();
-            whole.and_then(|name| demangle::with_generics(&readable, &name)).unwrap_or(readable)
+            let completed = if demangle::is_rust_legacy(raw) {
+                debug_name().and_then(|name| demangle::with_generics(&readable, &name))
+            } else if demangle::is_rust_v0(raw) && readable.contains("{closure#") {
+                debug_name().and_then(|name| demangle::with_kinds(&readable, &name))
+            } else {
+                None
+            };
+            completed.unwrap_or(readable)
         });
         let function = match readable {
             Some(readable) if readable != raw => {

@@ -16,6 +16,7 @@ use gimli::{
 
 use super::demangle::MAX_NAME_BYTES;
 use super::guard::Bounded;
+use super::owner::Owners;
 
 /// How often a function's entry may refer to another for its name.
 const MAX_REFERENCES: usize = 8;
@@ -42,6 +43,7 @@ pub(super) struct TypeParameter {
 pub(super) struct Units<'a> {
     starts: OnceCell<Vec<DebugInfoOffset<usize>>>,
     parsed: HashMap<usize, Option<Arc<Unit<Bounded<'a>>>>>,
+    owners: Owners,
 }
 
 /// An entry: in the unit that covers the address, or in another one.
@@ -118,6 +120,29 @@ impl<'a> Units<'a> {
             }
             let entry = unit.entry(place.offset()).ok()?;
             place = self.origin(covering, &place, &entry)?;
+        }
+        None
+    }
+
+    /// Bytes of a value of the type that the function at `offset` is a method of. None if it is no method, or debug
+    /// information is not of the level that says so.
+    pub(super) fn owner_bytes(
+        &mut self,
+        context: &Context<Bounded<'a>>,
+        address: u64,
+        offset: UnitOffset,
+    ) -> Option<u64> {
+        let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
+        let mut place = Place::Covering(offset);
+        for _ in 0..MAX_REFERENCES {
+            let unit = place.unit(covering);
+            let entry = unit.entry(place.offset()).ok()?;
+            let Some(next) = self.origin(covering, &place, &entry) else {
+                // The last one is the declaration.
+                let start = unit.header.debug_info_offset()?.0;
+                return self.owners.bytes(start, unit, place.offset());
+            };
+            place = next;
         }
         None
     }

@@ -34,7 +34,7 @@ impl<'a> Call<'a> {
         };
         let path = path.strip_suffix("::").unwrap_or(path);
         let (owner, function) = split_last(path);
-        let (own_type, implemented) = split_implementation(owner);
+        let (own_type, implemented) = split_implementation(outer_implementation(owner));
         let mut arguments = if is_v0 { text::parts(own_type).1 } else { Vec::new() };
         // `<[u8]>::to_vec`
         if is_v0 && arguments.is_empty() {
@@ -76,6 +76,25 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The type that the function belongs to, with concrete arguments: `shop::Block<shop::Order>` of
+    /// `shop::Block<T>::allocate::<shop::Order>`. None if it belongs to none, or its arguments are not known.
+    pub(super) fn own_type(&self) -> Option<String> {
+        let (own, _) = split_implementation(self.owner);
+        let (base, parameters) = text::parts(own);
+        let last = base.rsplit("::").next().unwrap_or_default();
+        // Types are written large; what is not is a module, or a function around this one.
+        if !last.starts_with(char::is_uppercase) {
+            return None;
+        }
+        let is_open = |text: &&&str| !text.contains("::") && text.starts_with(char::is_uppercase);
+        if parameters.iter().find(is_open).is_none() {
+            return Some(own.to_owned());
+        }
+        // The legacy mangling has the names of the parameters; the function's own arguments begin with theirs.
+        let concrete = self.arguments.get(..parameters.len())?;
+        Some(format!("{base}<{}>", concrete.join(", ")))
+    }
+
     /// The crate, empty if it is not known.
     pub(super) fn home(&self) -> &str {
         self.module.split("::").next().unwrap_or_default()
@@ -98,6 +117,27 @@ fn split_last(path: &str) -> (&str, &str) {
         }
     }
     ("", path)
+}
+
+/// `<X>` or `<X as Y>` of a path that goes on from there into a method, as `<X>::reserve` does; else the path itself.
+fn outer_implementation(owner: &str) -> &str {
+    if !owner.starts_with('<') {
+        return owner;
+    }
+    let bytes = owner.as_bytes();
+    let mut depth = 0_i32;
+    for at in 0..bytes.len() {
+        match bytes[at] {
+            b'<' => depth += 1,
+            b'>' if at > 0 && bytes[at - 1] == b'-' => {}
+            b'>' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &owner[..=at];
+        }
+    }
+    owner
 }
 
 /// The type that a path is about, and the trait: `X` and `Y` of `<X as Y>`, `X` of `<X>`; else the path itself.
@@ -207,6 +247,11 @@ mod tests {
                 true,
                 ("std::sys::backtrace", "__rust_begin_short_backtrace", vec!["fn()", "()"]),
             ),
+            (
+                "<alloc::raw_vec::RawVecInner>::reserve::do_reserve_and_handle::<alloc::alloc::Global>",
+                true,
+                ("alloc::raw_vec", "do_reserve_and_handle", vec!["alloc::alloc::Global"]),
+            ),
             ("malloc", false, ("", "malloc", vec![])),
             ("operator<<", false, ("", "operator<<", vec![])),
             ("", false, ("", "", vec![])),
@@ -218,6 +263,22 @@ mod tests {
                 (module, function, arguments),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn methods_have_a_type() {
+        let table = [
+            ("shop::Block<T>::allocate::<shop::Order>", false, Some("shop::Block<shop::Order>")),
+            ("<shop::Block<T> as shop::Make>::make::<u8>", false, Some("shop::Block<u8>")),
+            ("<shop::Block<shop::Order>>::allocate", true, Some("shop::Block<shop::Order>")),
+            ("shop::Arena::new", false, Some("shop::Arena")),
+            ("shop::Block<T>::allocate", false, None),
+            ("shop::fill::<u8>", false, None),
+            ("malloc", false, None),
+        ];
+        for (name, is_v0, expected) in table {
+            assert_eq!(Call::of(name, is_v0, "").own_type().as_deref(), expected, "{name}");
         }
     }
 

@@ -23,7 +23,7 @@ mod text;
 mod walk;
 
 use crate::analyze::FrameView;
-use crate::model::{Frame, HeapType, Mode, Profile, Site, TypeEvidence, TypeLayout};
+use crate::model::{Counts, Frame, HeapType, Mode, Profile, Site, TypeEvidence, TypeLayout};
 use call::Call;
 use fit::Fit;
 pub use histogram::{EvidenceShares, TypeHistogram, TypeLine};
@@ -60,6 +60,24 @@ pub(crate) fn value_arguments<'n>(name: &'n str, symbol: &str, file: &str) -> Op
     let arguments: Vec<_> =
         call.arguments.into_iter().filter(|text| !rules::is_allocator(text)).collect();
     (!arguments.is_empty()).then_some(arguments)
+}
+
+/// The type that a function of the program's own belongs to, as it is written in the function's name with the concrete
+/// arguments; `None` for any other function.
+pub(crate) fn own_type(name: &str, symbol: &str, file: &str) -> Option<String> {
+    let call = Call::of(name, symbol.starts_with("_R"), file);
+    if rules::is_library(call.home()) { None } else { call.own_type() }
+}
+
+/// Whether a function only asks for memory: what calls it is to be looked at.
+pub(crate) fn is_allocating(name: &str, symbol: &str, file: &str) -> bool {
+    let call = Call::of(name, symbol.starts_with("_R"), file);
+    rules::is_entry(&call.module, call.function)
+}
+
+/// A path without the generic arguments at its end; `None` if there are none.
+pub(crate) fn without_arguments(path: &str) -> Option<&str> {
+    text::split_arguments(path).map(|(path, _)| path)
 }
 
 /// Whether debug information calls an allocator so.
@@ -134,7 +152,9 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
         .collect();
     let steps = &steps[walk::entry(&steps)..];
     let Some(said) = walk::read(steps, |text| sizes.get(module, text)) else {
-        return raw(steps);
+        let is_exact = profile.run.mode == Mode::Exact;
+        return own(steps, |text| sizes.get(module, text).filter(|_| is_exact), &site.counts)
+            .or_else(|| raw(steps));
     };
     // A value without a size of its own is many.
     let (family, value) = match (said.family, text::slice_element(&said.value)) {
@@ -163,6 +183,23 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
         Family::Shared => TypeLayout::SharedArray,
     };
     Some(HeapType { name: said.name(), evidence, layout, value_bytes: value_bytes.unwrap_or(0) })
+}
+
+/// A value of the type whose method asked for the block itself, if its size is the block's.
+fn own(
+    steps: &[&Step<'_>],
+    bytes_of: impl Fn(&str) -> Option<u64>,
+    counts: &Counts,
+) -> Option<HeapType> {
+    let asked = steps.first().filter(|step| !rules::is_library(step.call.home()))?;
+    let text = asked.call.own_type()?;
+    let value_bytes = bytes_of(&text)?;
+    (fit::compare(Family::Value, value_bytes, counts) == Fit::Checked).then(|| HeapType {
+        name: text::short(&text),
+        evidence: TypeEvidence::SizeChecked,
+        layout: TypeLayout::Value,
+        value_bytes,
+    })
 }
 
 /// Where only the function is known.
