@@ -122,7 +122,9 @@ fn made_types<'n>(name: &'n str, mark: &'n str) -> impl Iterator<Item = Made<'n>
             Some(path) => path.strip_suffix("::").unwrap_or(path),
             None => path,
         };
-        let outer = path.rfind([':', '<', ',', ' ', '(', '[']).map_or(path, |at| &path[at + 1..]);
+        // Of what lies in a future, too, only the number is the same.
+        let ends = |next: char| !next.is_alphanumeric() && next != '_' && next != '}';
+        let outer = path.rfind(ends).map_or(path, |at| &path[at + 1..]);
         Some(Made { outer, kind, number, start, end: start + length + 1 })
     })
 }
@@ -229,7 +231,7 @@ mod tests {
             ),
             (
                 "demo::keep::<demo::work::<u8>::{closure#1}::{closure#0}, demo::main::{closure#1}>",
-                "keep<demo::work::{closure#1}::{async_block_env#0}<u8>, demo::main::{closure_env#1}>",
+                "keep<demo::work::{async_block#1}::{async_block_env#0}<u8>, demo::main::{closure_env#1}>",
                 Some(
                     "demo::keep::<demo::work::<u8>::{closure#1}::{async_block_env#0}, demo::main::{closure#1}>",
                 ),

@@ -117,6 +117,10 @@ fn each_rule_names_its_container() {
             "Rc<str>",
         ),
         (
+            "i <alloc::sync::Arc<[u8]>>::allocate_for_layout::<F, G> @alloc/src/sync.rs\ni <alloc::sync::Arc<[u8]>>::allocate_for_slice @alloc/src/sync.rs\ni <alloc::sync::Arc<[u8]> as core::convert::From<&[u8]>>::from @alloc/src/sync.rs\ni <alloc::sync::Arc<str> as core::convert::From<&str>>::from @alloc/src/sync.rs",
+            "Arc<str>",
+        ),
+        (
             "i allocate_for_layout<[u8], F> @alloc/src/sync.rs\ni from<u8> @alloc/src/sync.rs",
             "Arc<[u8]>",
         ),
@@ -186,6 +190,16 @@ fn erased_types_are_looked_for_further_out() {
     let frames = "i new_uninitialized<alloc::alloc::Global> @r/hashbrown-0.16.1/src/raw/mod.rs
         - reserve_rehash<(u8, u16), alloc::alloc::Global> @r/hashbrown-0.16.1/src/raw/mod.rs";
     assert_eq!(called(frames), "HashMap<u8, u16> table");
+    let frames =
+        "- <alloc::raw_vec::RawVecInner<_>>::reserve::do_reserve_and_handle::<alloc::alloc::Global>
+        i alloc::string::String::reserve @alloc/src/string.rs";
+    assert_eq!(called(frames), "String");
+    // Not what asks for a vector of who knows what.
+    let frames =
+        "- <alloc::raw_vec::RawVecInner<_>>::reserve::do_reserve_and_handle::<alloc::alloc::Global>
+        - core::iter::Iterator::fold @core/src/iter/mod.rs
+        - alloc::string::String::from_iter @alloc/src/string.rs";
+    assert_eq!(called(frames), "in shop::fill");
 }
 
 #[test]

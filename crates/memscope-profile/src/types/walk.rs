@@ -69,11 +69,15 @@ pub(super) fn read<'a>(
     let mut last_trust = Trust::Public;
     // Whether a function has been left for its caller since the type was last said. Only such functions can be merged.
     let mut has_left = false;
+    // Whether the frame before is of a vector without the type of its values, and nothing is known yet.
+    let mut is_erased = false;
     for step in steps.iter().take(MAX_FRAMES) {
         if !rules::is_library(step.call.home()) {
             break;
         }
-        if let Some((row, value)) = learn(step, said.as_ref()) {
+        let learned = learn(step, said.as_ref(), is_erased);
+        is_erased = learned.is_none() && said.is_none() && step.call.module == "alloc::raw_vec";
+        if let Some((row, value)) = learned {
             match &mut said {
                 None => {
                     let arguments = step.call.arguments.clone();
@@ -119,7 +123,11 @@ fn is_better(outer: &Row, inner: &Row) -> bool {
 }
 
 /// What the first rule that has something to say makes of a frame: itself and the type of the values.
-fn learn(step: &Step<'_>, said: Option<&Said<'_>>) -> Option<(&'static Row, String)> {
+fn learn(
+    step: &Step<'_>,
+    said: Option<&Said<'_>>,
+    is_erased: bool,
+) -> Option<(&'static Row, String)> {
     let call = &step.call;
     rules::find(&call.module, call.function).find_map(|row| {
         let argument = |place: usize| {
@@ -142,14 +150,24 @@ fn learn(step: &Step<'_>, said: Option<&Said<'_>>) -> Option<(&'static Row, Stri
             Values::Pair => format!("({}, {})", argument(0)?, argument(1)?),
             Values::Lone => format!("({}, ())", argument(0)?),
             Values::Always(value) => value.to_owned(),
-            Values::SliceOf(place) => format!("[{}]", argument(place)?),
+            Values::SliceOf(place) => {
+                let text = argument(place)?;
+                // As v0 mangling has it, the method's own type is the slice.
+                if text::slice_element(text).is_some() {
+                    text.to_owned()
+                } else {
+                    format!("[{text}]")
+                }
+            }
             Values::GivenBare(value) => {
                 // As v0 mangling has it, the text's own type is one.
                 let is_bare = call.arguments.iter().all(|text| *text == "str");
                 said.filter(|said| is_bare && said.value == value).map(|_| value.to_owned())?
             }
             Values::Given(value) => {
-                said.filter(|said| said.value == value).map(|_| value.to_owned())?
+                // A text's own vector has bytes.
+                let is_known = said.map_or(is_erased && value == "u8", |said| said.value == value);
+                is_known.then(|| value.to_owned())?
             }
         };
         Some((row, value))
