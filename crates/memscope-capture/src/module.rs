@@ -7,8 +7,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::Table;
 use memscope_region::row::{Fill, ModuleCells};
 
-/// How many objects can be known at a time.
-const MODULES: usize = 4096;
+/// How many objects can be known in a program's life; an object loaded again is not another. More than the system has
+/// mappings for at once. Only what is used takes memory.
+const MODULES: usize = 1 << 16;
 
 /// The entry of a module that was unloaded.
 const GONE: u64 = 1;
