@@ -12,7 +12,7 @@ use crate::suppress;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, compare};
-use memscope_report::diff::{Runs, folded, html, json, markdown, text};
+use memscope_report::diff::{Runs, amount, folded, html, json, markdown, text};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -86,5 +86,12 @@ pub(crate) fn diff(options: &Diff, voice: Voice) -> Result<u8, Error> {
 fn passed(limit: &Limit, before: &[&Analysis<'_>], after: &[&Analysis<'_>]) -> Option<String> {
     let comparison = compare(before, after, limit.metric);
     let (before, after) = (comparison.before.mean, comparison.after.mean);
-    limit.is_passed(before, after).then(|| format!("{limit}: it was {before} and is {after}"))
+    // Two figures that differ little are the same to three digits.
+    let said = |value| match limit.metric.is_bytes() {
+        true => format!("{} ({value} bytes)", amount(limit.metric, value)),
+        false => amount(limit.metric, value),
+    };
+    limit
+        .is_passed(before, after)
+        .then(|| format!("{limit}: it was {} and is {}", said(before), said(after)))
 }

@@ -11,6 +11,7 @@ use crate::text::{head, site_name, units};
 use memscope_profile::analyze::{
     Analysis, Change, Comparison, LineChange, Metric, Spread, compare, compare_types,
 };
+use memscope_profile::model::Symbols;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -40,7 +41,8 @@ fn label(metric: Metric) -> &'static str {
     }
 }
 
-fn amount(metric: Metric, value: u64) -> String {
+/// A figure of a metric as the tables write it: `9.96 MiB`, `380,155`.
+pub fn amount(metric: Metric, value: u64) -> String {
     if metric.is_bytes() { units::bytes(value) } else { units::count(value) }
 }
 
@@ -181,6 +183,23 @@ impl Runs<'_> {
         )
     }
 
+    /// What to know before the figures are trusted, in words.
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.incomplete();
+        let (before, after) = (names_of(self.before), names_of(self.after));
+        if let (Some(before), Some(after)) = (before, after)
+            && before != after
+        {
+            remarks.push(format!(
+                "The program has {} before and {} after, so its sites and types are not found again. Build both with \
+                 the same `debug`.",
+                said(before),
+                said(after)
+            ));
+        }
+        remarks
+    }
+
     /// Runs that did not record everything, in words.
     fn incomplete(&self) -> Vec<String> {
         let runs = self
@@ -201,11 +220,32 @@ impl Runs<'_> {
     }
 }
 
+/// Where the names of a program's own functions come from; `None` if that is not the same in all runs, or not known.
+fn names_of(runs: &[&Analysis<'_>]) -> Option<Symbols> {
+    let mut known = runs.iter().map(|run| {
+        let profile = run.profile();
+        let own = profile.modules.iter().find(|module| module.path == profile.run.exe);
+        own.map(|module| module.symbols).filter(|symbols| *symbols != Symbols::NotAsked)
+    });
+    let first = known.next()??;
+    known.all(|it| it == Some(first)).then_some(first)
+}
+
+fn said(symbols: Symbols) -> &'static str {
+    match symbols {
+        Symbols::DebugInfo => "debug information",
+        Symbols::SymbolTable => "names of functions only",
+        Symbols::NotAsked | Symbols::Missing | Symbols::Unreadable | Symbols::Replaced => {
+            "no names"
+        }
+    }
+}
+
 /// Writes tables for a terminal.
 pub fn text(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
     let comparison = runs.comparison(runs.metric);
     writeln!(out, "{}", runs.heading())?;
-    for line in runs.incomplete() {
+    for line in runs.remarks() {
         writeln!(out, "{line}")?;
     }
     writeln!(out)?;
@@ -242,7 +282,7 @@ pub fn markdown(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
     let comparison = runs.comparison(runs.metric);
     let code = |text: &str| format!("`{}`", text.replace('`', "'").replace('|', "\\|"));
     writeln!(out, "### Memory: {}\n\n{}.\n", code(&runs.command()), runs.counts())?;
-    for line in runs.incomplete() {
+    for line in runs.remarks() {
         writeln!(out, "{line}\n")?;
     }
     let code_in_last = |(head, mut rows): Table| {
@@ -277,7 +317,7 @@ pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         crate::html::STYLE,
         escaped(&runs.heading())
     )?;
-    for line in runs.incomplete() {
+    for line in runs.remarks() {
         writeln!(out, "<p class=\"warning\">{}</p>", escaped(&line))?;
     }
     let mut sections = vec![("Totals".to_owned(), runs.totals())];

@@ -4,6 +4,7 @@ mod profiles;
 
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Metric};
+use memscope_profile::model::Symbols;
 use memscope_report::diff::{Runs, folded, html, json, markdown, text};
 use std::io;
 
@@ -39,6 +40,25 @@ fn for_a_terminal() {
 #[test]
 fn as_markdown() {
     insta::assert_snapshot!(written(markdown));
+}
+
+#[test]
+fn a_build_without_debug_information_is_told_from_one_with() {
+    let (before, mut after) = (profiles::order_service(), improved());
+    let exe = after.run.exe.clone();
+    let own = after.modules.iter_mut().find(|module| module.path == exe).expect("the program");
+    own.symbols = Symbols::SymbolTable;
+    for (other, is_said) in [(&before, false), (&after, true)] {
+        let (before, after) = (Analysis::new(&before), Analysis::new(other));
+        let runs =
+            Runs { before: &[&before], after: &[&after], metric: Metric::Peak, top: 5, base: "" };
+        for write in [text, markdown, html] {
+            let mut out = Vec::new();
+            write(&runs, &mut out).expect("a Vec takes everything");
+            let words = String::from_utf8(out).expect("text");
+            assert_eq!(words.contains("debug information before and names of"), is_said, "{words}");
+        }
+    }
 }
 
 #[test]
