@@ -1,7 +1,10 @@
 //! Spans as tasks: what was allocated in each, exact to the block, nested, interleaved and over threads.
 #![cfg(all(feature = "tracing", not(any(loom, feature = "off"))))]
 
+mod runtime;
+
 use memscope_rs::{Memscope, Report, SpanLayer, task_scope, tracker};
+use runtime::give_way;
 use tracing::instrument::WithSubscriber;
 use tracing::{Instrument, info_span};
 use tracing_subscriber::layer::SubscriberExt;
@@ -87,20 +90,6 @@ fn spans_are_left_in_any_order() {
     let report = tracker!().analyze();
     assert_eq!(numbers(&report, "first"), (100, 0, 0, 1));
     assert_eq!(numbers(&report, "second"), (200, 0, 0, 4));
-}
-
-/// Lets the runtime run another.
-async fn give_way() {
-    let mut was_polled = false;
-    std::future::poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if std::mem::replace(&mut was_polled, true) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
 }
 
 /// Allocates at every step, in a span of its own at every other, and yields in between.

@@ -1,7 +1,10 @@
 //! Tasks: what each allocated and holds, exact to the block, however they are interleaved and whoever frees.
 #![cfg(not(any(loom, feature = "off")))]
 
+mod runtime;
+
 use memscope_rs::{FutureExt, Memscope, Report, TaskReport, task_scope, tracker};
+use runtime::give_way;
 
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
@@ -66,20 +69,6 @@ fn a_panic_leaves_its_task() {
     let task = task(&report, "panicking");
     assert!((1..4321).contains(&task.allocated_bytes), "{task:?}");
     drop((kept, unwound));
-}
-
-/// Lets the runtime run another. (The runtime's own way allocates, now and then, in whatever task is current.)
-async fn give_way() {
-    let mut was_polled = false;
-    std::future::poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if std::mem::replace(&mut was_polled, true) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
 }
 
 /// Allocates at every step, and yields in between.
