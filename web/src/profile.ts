@@ -337,13 +337,14 @@ export class Profile {
 
   /** The types of a line, that of the site with the most of a metric first; only what is called a type, not a function. */
   typesOf(line: number, metric: MetricId): string[] {
-    const { types, sites } = this.data;
-    const names: string[] = [];
-    for (const site of this.sitesOf(line, metric)) {
-      const it = types[(sites.heap_type[site] ?? 0) - 1];
-      if (it && (it.known_by === "size" || it.known_by === "name") && !names.includes(it.name)) names.push(it.name);
-    }
-    return names;
+    const names = this.sitesOf(line, metric).map((site) => this.typeOf(site));
+    return [...new Set(names)].filter((name) => name !== "");
+  }
+
+  /** The type of a site; empty if there is none, or only the function is known. */
+  typeOf(site: number): string {
+    const it = this.data.types[(this.data.sites.heap_type[site] ?? 0) - 1];
+    return it && (it.known_by === "size" || it.known_by === "name") ? it.name : "";
   }
 
   /** By type, the lines that have such blocks, ascending. */

@@ -17,7 +17,9 @@ export function metricOf(id: MetricId): Metric {
 /** What the line's blocks are, the program's function nearest to the allocation, its place, and what it called. */
 export function headOf(profile: Profile, line: number, metric: MetricId = "peak"): HTMLElement {
   const head = profile.head(line);
-  const [type, ...others] = profile.typesOf(line, metric);
+  // Of a line whose largest part is of no type, a lesser part's type would mislead.
+  const type = profile.typeOf(profile.sitesOf(line, metric)[0]!);
+  const others = type ? profile.typesOf(line, metric).slice(1) : [];
   if (head.fn < 0) return h("span", { class: "head" }, "no stack");
   return h(
     "span",

@@ -59,7 +59,7 @@ export function timeline(options: TimelineOptions): HTMLElement {
       );
     }
     for (const value of [0, ...steps(end, Math.max(2, width / 110), MS_STEPS)]) {
-      svg.append(s("text", { class: "tick", x: x(value), y: height - 6, "text-anchor": "middle" }, duration(value)));
+      svg.append(s("text", { class: "tick", x: x(value), y: height - 6, "text-anchor": x(value) > width - 30 ? "end" : "middle" }, duration(value)));
     }
     let line = `M${x(0)},${y(0)}`;
     for (const [ms, live] of points) line += `L${x(ms).toFixed(1)},${y(live).toFixed(1)}`;
