@@ -64,7 +64,9 @@ fn assert_told(report: &Report, cause: &str) {
     let stats = &report.completeness;
     assert!(misses(stats, cause) > 0, "{stats}");
     let detailed = stats.detailed;
-    assert_eq!(detailed.attempts, detailed.successes + detailed.misses);
+    // The harness's own thread may be in the middle of an event.
+    let ended = detailed.successes + detailed.misses;
+    assert!((ended..=ended + 1).contains(&detailed.attempts), "{stats}");
     assert!(detailed.completeness < 1.0 && detailed.contention_rate > 0.0);
     assert!(stats.to_string().contains(cause), "{stats}");
     let text = report.to_string();
