@@ -461,7 +461,9 @@ if __name__ == "__main__":
         family.processes().iter().filter(|it| it["unfollowed"].is_string()).collect();
     assert_eq!((unfollowed.len(), &unfollowed[0]["exe"]), (1, &"/bin/sh".into()));
     for (place, process) in family.processes().iter().enumerate() {
-        assert_eq!(process["attempts"], process["successes"], "{process}");
+        // A pool ends its workers by SIGTERM, which may meet one in the middle of an event.
+        let open = process["attempts"].as_u64().unwrap() - process["successes"].as_u64().unwrap();
+        assert!(open <= u64::from(place != 0), "{process}");
         assert_eq!(process["unfollowed_children"], u64::from(place == 0), "{process}");
     }
     let forked = family.processes().iter().find(|it| it["parent"] == 0).unwrap();
