@@ -36,14 +36,17 @@ pub struct Measurement {
 
 /// Runs `code` and says what it allocated on this thread. Its value is dropped, unmeasured.
 ///
-/// While it runs an event costs a few nanoseconds more. Measurings nest.
+/// While it runs an event costs a few nanoseconds more. Measurings nest. Optimized code may leave out an allocation of
+/// which nothing is used, and it is not counted then; `black_box` keeps it.
 ///
 /// ```
+/// use std::hint::black_box;
+///
 /// # #[global_allocator]
 /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
 /// let measured = memscope_rs::measure(|| {
-///     drop(vec![0_u8; 1000]);
-///     vec![0_u8; 10]
+///     drop(black_box(vec![0_u8; 1000]));
+///     black_box(vec![0_u8; 10])
 /// });
 /// assert_eq!((measured.allocations, measured.frees), (2, 1));
 /// assert_eq!((measured.allocated_bytes, measured.peak_bytes), (1010, 1000));

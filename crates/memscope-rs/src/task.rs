@@ -70,7 +70,7 @@ impl Drop for Scope {
 /// let rows = vec![0_u8; 1000];
 /// {
 ///     let _inner = memscope_rs::task_scope("parse");
-///     drop(vec![0_u8; 500]);
+///     drop(std::hint::black_box(vec![0_u8; 500]));
 /// }
 /// drop(outer);
 /// let report = memscope_rs::tracker!().analyze();

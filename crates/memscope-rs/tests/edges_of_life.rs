@@ -13,7 +13,7 @@ static ALLOC: Memscope = Memscope::system();
 
 #[inline(never)]
 extern "C" fn before_main() {
-    Box::leak(vec![1_u8; 4_444].into_boxed_slice());
+    std::hint::black_box(Box::leak(vec![1_u8; 4_444].into_boxed_slice()));
 }
 
 /// Called by the loader before `main`.
@@ -100,7 +100,7 @@ const PROFILE: &str = "MEMSCOPE_TEST_PROFILE";
 
 #[inline(never)]
 extern "C" fn at_exit_before() {
-    Box::leak(vec![1_u8; 8_888].into_boxed_slice());
+    std::hint::black_box(Box::leak(vec![1_u8; 8_888].into_boxed_slice()));
 }
 
 #[inline(never)]

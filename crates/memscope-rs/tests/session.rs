@@ -17,7 +17,8 @@ const PROFILE: &str = "MEMSCOPE_TEST_PROFILE";
 
 #[inline(never)]
 fn forget() {
-    Box::leak(vec![0_u8; 12_345].into_boxed_slice());
+    // Unless it is used, the compiler may leave the allocation out.
+    std::hint::black_box(Box::leak(vec![0_u8; 12_345].into_boxed_slice()));
 }
 
 /// What a program does that frees everything: on several threads, in tasks, with names and marks.

@@ -5,6 +5,7 @@ mod runtime;
 
 use memscope_rs::{Memscope, Report, SpanLayer, task_scope, tracker};
 use runtime::give_way;
+use std::hint::black_box;
 use tracing::instrument::WithSubscriber;
 use tracing::{Instrument, info_span};
 use tracing_subscriber::layer::SubscriberExt;
@@ -32,7 +33,7 @@ fn spans_nest_and_restore_what_was_current() {
         kept.push(vec![1_u8; 100]);
         info_span!("inner").in_scope(|| {
             kept.push(vec![1_u8; 10]);
-            drop(vec![1_u8; 1000]);
+            drop(black_box(vec![1_u8; 1000]));
         });
         kept.push(vec![1_u8; 100]);
         // Tasks and spans lie in each other.
@@ -83,7 +84,7 @@ fn spans_are_left_in_any_order() {
             drop(again);
             kept.push(vec![1_u8; 1]);
             drop(twice);
-            drop(vec![1_u8; 5000]);
+            drop(black_box(vec![1_u8; 5000]));
             kept.clear();
         }
     });

@@ -5,6 +5,7 @@ mod runtime;
 
 use memscope_rs::{FutureExt, Memscope, Report, TaskReport, task_scope, tracker};
 use runtime::give_way;
+use std::hint::black_box;
 
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
@@ -28,7 +29,7 @@ fn scopes_nest_and_restore_their_parent() {
         {
             let _inner = task_scope("inner");
             kept.push(vec![1_u8; 10]);
-            drop(vec![1_u8; 1000]);
+            drop(black_box(vec![1_u8; 1000]));
         }
         kept.push(vec![1_u8; 100]);
         // A name under another parent is another task; the same path again is the same.
@@ -77,7 +78,7 @@ async fn work(blocks: usize, bytes: usize) -> Vec<Vec<u8>> {
     for _ in 0..blocks {
         kept.push(vec![1_u8; bytes]);
         give_way().await;
-        drop(vec![0_u8; 2 * bytes]);
+        drop(black_box(vec![0_u8; 2 * bytes]));
     }
     kept
 }
