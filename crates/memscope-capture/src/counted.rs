@@ -9,9 +9,10 @@
 //! on memory, and the guard is taken only to find the row.
 
 use crate::arch;
-use crate::counting::{find_row, known_row};
-use crate::event::{add, before_fall, flush_if_due};
+use crate::counting::find_row;
+use crate::event::{self, add, before_fall, flush_if_due};
 use crate::process::PROCESS;
+use crate::thread::Guard;
 use core::sync::atomic::Ordering;
 use memscope_region::Header;
 use memscope_region::header::MODE_SAMPLED;
@@ -20,7 +21,7 @@ use memscope_region::row::{BY_MODE_COUNTED, COUNTS_PER_BLOCK, ThreadCells};
 /// Counts an allocation of `size` bytes.
 #[inline(always)]
 pub(crate) fn allocated(start: impl Fn(), size: usize) {
-    let Some((row, header)) = place(start) else { return };
+    let Some((row, header)) = known_place().or_else(|| find_place(start)) else { return };
     add(&row.by_mode[BY_MODE_COUNTED], 1);
     add(&row.by_mode[BY_MODE_COUNTED + 1], size as u64);
     add(&row.unflushed_bytes, size as u64);
@@ -30,7 +31,7 @@ pub(crate) fn allocated(start: impl Fn(), size: usize) {
 /// Counts that a block of `size` bytes is about to be freed.
 #[inline(always)]
 pub(crate) fn freed(start: impl Fn(), size: usize) {
-    let Some((row, header)) = place(start) else { return };
+    let Some((row, header)) = known_place().or_else(|| find_place(start)) else { return };
     before_fall(header, row);
     add(&row.by_mode[BY_MODE_COUNTED + 2], 1);
     add(&row.by_mode[BY_MODE_COUNTED + 3], size as u64);
@@ -38,16 +39,46 @@ pub(crate) fn freed(start: impl Fn(), size: usize) {
     flush_if_due(header, row);
 }
 
-/// Where the calling thread counts.
+/// Counts that the allocator returned no block.
+#[cold]
+#[inline(never)]
+pub(crate) fn failed(start: impl Fn()) {
+    if let Some(mut guard) = Guard::take(start) {
+        event::failed(&mut guard);
+    }
+}
+
+/// Where a thread counts: its row, and the region's header.
+type Place = (&'static ThreadCells, &'static Header);
+
+/// Where the calling thread counts, if that is known.
 #[inline(always)]
-fn place(start: impl Fn()) -> Option<(&'static ThreadCells, &'static Header)> {
-    let row = known_row().or_else(|| find_row(start))?;
-    Some((row, PROCESS.writer()?.header()))
+fn known_place() -> Option<Place> {
+    let address = arch::counting_row();
+    if address == 0 {
+        return None;
+    }
+    // A child of fork finds its parent's row there, and no header.
+    let header = PROCESS.header()?;
+    // SAFETY: set by `find_row` to a row that is mapped for ever.
+    Some((unsafe { &*(address as *const ThreadCells) }, header))
+}
+
+/// Where the calling thread counts; `None` if its events cannot be counted.
+#[cold]
+#[inline(never)]
+fn find_place(start: impl Fn()) -> Option<Place> {
+    Some((find_row(start)?, PROCESS.header()?))
+}
+
+/// Where the calling thread counts, in a process that was started.
+fn place() -> Option<Place> {
+    known_place().or_else(|| find_place(|| {}))
 }
 
 /// Counts an allocation of `size` bytes in a region of mode sampled.
 pub(crate) fn allocated_among_samples(size: usize) {
-    let Some((row, header)) = place(|| {}) else { return };
+    let Some((row, header)) = place() else { return };
     add(&row.attempts, 1);
     add(&row.allocations, COUNTS_PER_BLOCK);
     add(&row.allocated_bytes, size as u64);
@@ -60,7 +91,7 @@ pub(crate) fn allocated_among_samples(size: usize) {
 
 /// Counts a free of `size` bytes in a region of mode sampled.
 pub(crate) fn freed_among_samples(size: usize) {
-    let Some((row, header)) = place(|| {}) else { return };
+    let Some((row, header)) = place() else { return };
     add(&row.attempts, 1);
     before_fall(header, row);
     add(&row.frees, COUNTS_PER_BLOCK);
@@ -73,7 +104,7 @@ pub(crate) fn freed_among_samples(size: usize) {
 /// Takes back a free of `size` bytes.
 #[cold]
 pub(crate) fn not_freed(size: usize) {
-    let Some((row, header)) = place(|| {}) else { return };
+    let Some((row, header)) = place() else { return };
     // ORDERING: relaxed; constant since the start.
     let is_region_sampled = header.mode.load(Ordering::Relaxed) == MODE_SAMPLED;
     let (frees, freed_bytes, one) = if is_region_sampled {

@@ -14,7 +14,7 @@ use crate::frame::Taken;
 use crate::process::{PROCESS, birth};
 use crate::site::Sites;
 use crate::thread::Guard;
-use crate::{name, side, task};
+use crate::{name, sampled, side, site, task};
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::record::Record;
 use memscope_region::row::{CounterCells, Fill, ThreadCells};
@@ -224,7 +224,12 @@ fn free_late(guard: &mut Guard, place: &AtomicU64, block: usize) {
     // What is left of the size of a large block, whose free was missed too, is no record.
     // ORDERING: relaxed; the count only grows.
     let sites = guard.header().rows[Table::Sites as usize].load(Ordering::Relaxed);
-    if (1..=sites).contains(&stale.site()) {
+    if !(1..=sites).contains(&stale.site()) {
+        return;
+    }
+    if stale.is_marked() && site::is_odd(&PROCESS, stale.site()) {
+        sampled::event::freeing(guard, block, true);
+    } else {
         freed_at(guard, place, stale, block, false);
     }
 }

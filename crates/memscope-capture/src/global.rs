@@ -3,7 +3,8 @@
 //! Each of the four methods goes to the same method of the inner allocator: `vec![0; n]` stays the inner one's
 //! `alloc_zeroed`. The methods that allocate go through a stub, as the malloc family's do (see [`crate::hooks`]): it
 //! notes the state at entry, so a stack begins at the stub's caller, the `GlobalAlloc` method or, where that ends in a
-//! jump, whoever called it.
+//! jump, whoever called it. What needs no stack goes past the stubs: one word says how events are treated (see
+//! [`crate::own`]), and where that is sampled, counting or off, an event is done with a few instructions in the method.
 //!
 //! Invariant: an inner allocator is never asked for fewer bytes than a record stands for, with one exception, the C
 //! library's, whose blocks begin that far apart in any case. So no two blocks begin in one granule, whatever size
@@ -12,7 +13,9 @@
 use crate::arch::Entry;
 use crate::door::{self, Door};
 use crate::hooks::{self, Host, RawBlock};
-use crate::own::{self, COUNTING, EXACT, OFF, SAMPLED, SWITCHED, Settings};
+use crate::own::{self, BESIDE, CHANGED, COUNTING, EXACT, OFF, SAMPLED, SPECIAL, Settings};
+use crate::road::Road;
+use crate::sampled::hooks::{is_sampled, may_be_sampled};
 use crate::switched::{self, Gone};
 use crate::thread::Guard;
 use crate::{counted, sampled};
@@ -109,51 +112,27 @@ impl<A: GlobalAlloc> Global<A> {
         unsafe { Layout::from_size_align_unchecked(size.max(self.least_bytes), align) }
     }
 
-    /// Records a block that the inner allocator returned.
+    /// Records a block that the inner allocator returned, in whatever way events are treated, and be it the first.
     ///
     /// # Safety
     /// The calling thread is in the stub that was entered at `entry`, and owns the block.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     unsafe fn record(&self, entry: Entry, kind: Kind, block: *mut u8, size: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            match door::preloaded() {
-                None => {
-                    let mode = own::mode(self.settings);
-                    if mode == EXACT {
-                        hooks::record(Own::start, entry, kind, block.cast(), size);
-                    } else {
-                        self.record_otherwise(mode, entry, kind, block, size);
-                    }
-                }
-                Some(door) => self.record_beside(door, entry, kind, block, size),
-            }
-        }
-    }
-
-    /// The same where not every block is recorded with its stack.
-    ///
-    /// # Safety
-    /// See [`Global::record`].
-    #[inline(always)]
-    unsafe fn record_otherwise(
-        &self,
-        mode: u32,
-        entry: Entry,
-        kind: Kind,
-        block: *mut u8,
-        size: usize,
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match mode {
-                SAMPLED => {
-                    if sampled::hooks::is_sampled(size) {
-                        sampled::hooks::record::<Own>(entry, kind, block.cast(), size);
-                    }
+            match own::decided(self.settings) {
+                EXACT => hooks::record(Own::start, entry, kind, block.cast(), size),
+                SAMPLED if is_sampled(size) => {
+                    sampled::hooks::record::<Own>(entry, kind, block.cast(), size);
                 }
                 COUNTING if !block.is_null() => counted::allocated(Own::start, size),
-                OFF => {}
+                SAMPLED | OFF => {}
+                BESIDE => {
+                    if let Some(door) = door::preloaded() {
+                        self.record_beside(door, entry, kind, block, size);
+                    }
+                }
                 _ => switched::allocated::<Own>(entry, kind, block.cast(), size),
             }
         }
@@ -199,7 +178,7 @@ impl<A: GlobalAlloc> Global<A> {
         layout: &Layout,
         new_size: usize,
     ) -> *mut u8 {
-        let left = if sampled::hooks::may_be_sampled(block as usize) {
+        let left = if may_be_sampled(block as usize) {
             sampled::hooks::forget::<Own>(block.cast(), true)
         } else {
             None
@@ -215,28 +194,61 @@ impl<A: GlobalAlloc> Global<A> {
         {
             sampled::event::take_back(&mut guard, block as usize, left);
         }
-        if sampled::hooks::is_sampled(new_size) {
+        if is_sampled(new_size) {
             // SAFETY: the caller's promise.
             unsafe { sampled::hooks::record::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
         }
         new
     }
 
-    /// Records that a block is about to be freed, where not every block is recorded.
-    #[inline(always)]
-    fn forget_otherwise(mode: u32, block: *mut u8, size: usize) {
-        match mode {
-            SAMPLED => {
-                if sampled::hooks::may_be_sampled(block as usize) {
-                    sampled::hooks::forget::<Own>(block.cast(), false);
-                }
+    /// Records that a block is about to be freed, where the way of treating events is out of the ordinary or not decided.
+    #[cold]
+    #[inline(never)]
+    fn forget(&self, block: *mut u8, size: usize) {
+        match own::decided(self.settings) {
+            EXACT => hooks::forget(Own::start, block.cast()),
+            SAMPLED if may_be_sampled(block as usize) => {
+                sampled::hooks::forget::<Own>(block.cast(), false);
             }
             COUNTING => counted::freed(Own::start, size),
-            OFF => {}
+            SAMPLED | OFF => {}
+            BESIDE => {
+                if let Some(door) = door::preloaded()
+                    && self.is_unseen()
+                {
+                    door.forget(block as usize, false);
+                }
+            }
             _ => {
                 switched::freeing(block.cast(), size, false);
             }
         }
+    }
+
+    /// `realloc` in mode counting.
+    ///
+    /// # Safety
+    /// See [`Global::record`].
+    unsafe fn realloc_counted(
+        &self,
+        entry: Entry,
+        block: *mut u8,
+        layout: &Layout,
+        new_size: usize,
+    ) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        let new = unsafe {
+            let old = self.layout(layout.size(), layout.align());
+            self.inner.realloc(block, old, new_size.max(self.least_bytes))
+        };
+        if new.is_null() {
+            // SAFETY: as above. It is counted that none came.
+            unsafe { switched::allocated::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
+        } else {
+            counted::freed(Own::start, layout.size());
+            counted::allocated(Own::start, new_size);
+        }
+        new
     }
 
     /// `realloc` in a process that has changed its mode, or counts.
@@ -307,8 +319,17 @@ impl<A: GlobalAlloc> Global<A> {
     /// As for the method; likewise for those that follow.
     #[inline(always)]
     pub unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
         // SAFETY: passed on.
-        unsafe { alloc_stub(self, layout.size(), layout.align()) }
+        unsafe {
+            match Road::of(size) {
+                Road::Stack => alloc_stub(self, size, align),
+                Road::Sample => alloc_sampled_stub(self, size, align),
+                Road::Other => alloc_otherwise_stub(self, size, align),
+                Road::Nothing => self.pass_on(size, align),
+                Road::Count => self.count(size, align),
+            }
+        }
     }
 
     /// `GlobalAlloc::alloc_zeroed`.
@@ -317,8 +338,17 @@ impl<A: GlobalAlloc> Global<A> {
     /// See [`Global::alloc`].
     #[inline(always)]
     pub unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let (size, align) = (layout.size(), layout.align());
         // SAFETY: as above.
-        unsafe { alloc_zeroed_stub(self, layout.size(), layout.align()) }
+        unsafe {
+            match Road::of(size) {
+                Road::Stack => alloc_zeroed_stub(self, size, align),
+                Road::Sample => alloc_zeroed_sampled_stub(self, size, align),
+                Road::Other => alloc_zeroed_otherwise_stub(self, size, align),
+                Road::Nothing => self.pass_on_zeroed(size, align),
+                Road::Count => self.count_zeroed(size, align),
+            }
+        }
     }
 
     /// `GlobalAlloc::realloc`.
@@ -338,23 +368,92 @@ impl<A: GlobalAlloc> Global<A> {
     #[inline(always)]
     pub unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // Recorded first: once it is freed, another thread may be given the address.
-        match door::preloaded() {
-            None => {
-                let mode = own::mode(self.settings);
-                if mode == EXACT {
-                    hooks::forget(Own::start, block.cast());
-                } else {
-                    Self::forget_otherwise(mode, block, layout.size());
-                }
-            }
-            Some(door) if self.is_unseen() => {
-                door.forget(block as usize, false);
-            }
-            Some(_) => {}
-        }
+        let (way, size, align) = (own::way(), layout.size(), layout.align());
         // SAFETY: passed on, with the layout that it was allocated with.
-        unsafe { self.inner.dealloc(block, self.layout(layout.size(), layout.align())) }
+        unsafe {
+            if way & !CHANGED == EXACT {
+                return self.dealloc_exact(block, size, align, way);
+            }
+            if way >= SPECIAL {
+                return self.dealloc_otherwise(block, size, align);
+            }
+            if way & CHANGED != 0 && switched::has_record(block as usize) {
+                return self.dealloc_switched(block, size, align);
+            }
+            if way & !CHANGED == COUNTING {
+                counted::freed(Own::start, size);
+            } else if way == SAMPLED && may_be_sampled(block as usize) {
+                return self.dealloc_otherwise(block, size, align);
+            }
+            self.inner.dealloc(block, self.layout(size, align));
+        }
     }
+
+    /// `dealloc` in mode exact.
+    ///
+    /// # Safety
+    /// See [`Global::alloc`]; likewise for the others. They are called last, so that no way pays for another's registers.
+    #[inline(never)]
+    unsafe fn dealloc_exact(&self, block: *mut u8, size: usize, align: usize, way: u32) {
+        if way == EXACT || switched::is_exact(block as usize) {
+            hooks::forget(Own::start, block.cast());
+        } else {
+            switched::freeing(block.cast(), size, false);
+        }
+        // SAFETY: as in `dealloc`.
+        unsafe { self.inner.dealloc(block, self.layout(size, align)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_switched(&self, block: *mut u8, size: usize, align: usize) {
+        switched::freeing(block.cast(), size, false);
+        // SAFETY: as in `dealloc`.
+        unsafe { self.inner.dealloc(block, self.layout(size, align)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_otherwise(&self, block: *mut u8, size: usize, align: usize) {
+        self.forget(block, size);
+        // SAFETY: as in `dealloc`.
+        unsafe { self.inner.dealloc(block, self.layout(size, align)) }
+    }
+
+    #[inline(never)]
+    unsafe fn pass_on(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: passed on.
+        unsafe { self.inner.alloc(self.layout(size, align)) }
+    }
+
+    #[inline(never)]
+    unsafe fn pass_on_zeroed(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: passed on.
+        unsafe { self.inner.alloc_zeroed(self.layout(size, align)) }
+    }
+
+    #[inline(never)]
+    unsafe fn count(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: passed on.
+        counted_block(unsafe { self.inner.alloc(self.layout(size, align)) }, size)
+    }
+
+    #[inline(never)]
+    unsafe fn count_zeroed(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: passed on.
+        counted_block(unsafe { self.inner.alloc_zeroed(self.layout(size, align)) }, size)
+    }
+}
+
+/// Counts a block that the inner allocator returned, or that it returned none; returns it.
+#[inline(always)]
+fn counted_block(block: *mut u8, size: usize) -> *mut u8 {
+    if block.is_null() {
+        counted::failed(Own::start);
+    } else {
+        counted::allocated(Own::start, size);
+    }
+    block
 }
 
 /// Stubs with what their arguments leave free for the entry, and their bodies.
@@ -378,38 +477,62 @@ macro_rules! stub {
 
 stub! {
     alloc_stub(size: usize, align: usize), "rcx", "r8" => alloc_body;
+    alloc_sampled_stub(size: usize, align: usize), "rcx", "r8" => alloc_sampled_body;
+    alloc_otherwise_stub(size: usize, align: usize), "rcx", "r8" => alloc_otherwise_body;
     alloc_zeroed_stub(size: usize, align: usize), "rcx", "r8" => alloc_zeroed_body;
+    alloc_zeroed_sampled_stub(size: usize, align: usize), "rcx", "r8" => alloc_zeroed_sampled_body;
+    alloc_zeroed_otherwise_stub(size: usize, align: usize), "rcx", "r8" => alloc_zeroed_otherwise_body;
     realloc_stub(block: *mut u8, layout: &Layout, new_size: usize), "r8", "r9" => realloc_body;
 }
 
-unsafe extern "C" fn alloc_body<A: GlobalAlloc>(
-    me: &Global<A>,
-    size: usize,
-    align: usize,
-    sp: usize,
-    rbp: usize,
-) -> *mut u8 {
-    // SAFETY: called by the stub only, with the state at its entry; likewise below.
-    unsafe {
-        let block = me.inner.alloc(me.layout(size, align));
-        me.record(Entry { sp, rbp }, Kind::Malloc, block, size);
-        block
-    }
+/// The bodies of the stubs of a method that allocates.
+macro_rules! bodies {
+    ($($method:ident, $kind:expr => $exact:ident, $sampled:ident, $otherwise:ident;)*) => {
+        $(
+            unsafe extern "C" fn $exact<A: GlobalAlloc>(
+                me: &Global<A>, size: usize, align: usize, sp: usize, rbp: usize,
+            ) -> *mut u8 {
+                // SAFETY: called by the stub only, with the state at its entry; likewise below.
+                unsafe {
+                    let block = me.inner.$method(me.layout(size, align));
+                    hooks::record(Own::start, Entry { sp, rbp }, $kind, block.cast(), size);
+                    block
+                }
+            }
+
+            #[cold]
+            unsafe extern "C" fn $sampled<A: GlobalAlloc>(
+                me: &Global<A>, size: usize, align: usize, sp: usize, rbp: usize,
+            ) -> *mut u8 {
+                let is_in_sample = sampled::gap::is_sampled(size);
+                // SAFETY: as above.
+                unsafe {
+                    let block = me.inner.$method(me.layout(size, align));
+                    if is_in_sample {
+                        switched::record_sampled::<Own>(Entry { sp, rbp }, $kind, block.cast(), size);
+                    }
+                    block
+                }
+            }
+
+            #[cold]
+            unsafe extern "C" fn $otherwise<A: GlobalAlloc>(
+                me: &Global<A>, size: usize, align: usize, sp: usize, rbp: usize,
+            ) -> *mut u8 {
+                // SAFETY: as above.
+                unsafe {
+                    let block = me.inner.$method(me.layout(size, align));
+                    me.record(Entry { sp, rbp }, $kind, block, size);
+                    block
+                }
+            }
+        )*
+    };
 }
 
-unsafe extern "C" fn alloc_zeroed_body<A: GlobalAlloc>(
-    me: &Global<A>,
-    size: usize,
-    align: usize,
-    sp: usize,
-    rbp: usize,
-) -> *mut u8 {
-    // SAFETY: as above.
-    unsafe {
-        let block = me.inner.alloc_zeroed(me.layout(size, align));
-        me.record(Entry { sp, rbp }, Kind::Calloc, block, size);
-        block
-    }
+bodies! {
+    alloc, Kind::Malloc => alloc_body, alloc_sampled_body, alloc_otherwise_body;
+    alloc_zeroed, Kind::Calloc => alloc_zeroed_body, alloc_zeroed_sampled_body, alloc_zeroed_otherwise_body;
 }
 
 unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
@@ -420,30 +543,39 @@ unsafe extern "C" fn realloc_body<A: GlobalAlloc>(
     sp: usize,
     rbp: usize,
 ) -> *mut u8 {
-    if let Some(door) = door::preloaded() {
+    let (mut way, entry) = (own::way(), Entry { sp, rbp });
+    if way != EXACT {
+        way = own::decided(me.settings);
         // SAFETY: as above.
-        return unsafe { me.realloc_beside(door, Entry { sp, rbp }, block, layout, new_size) };
-    }
-    let (mode, entry) = (own::mode(me.settings), Entry { sp, rbp });
-    if mode == SAMPLED {
-        // SAFETY: as above.
-        return unsafe { me.realloc_sampled(entry, block, layout, new_size) };
-    }
-    if mode == COUNTING || mode == SWITCHED {
-        // SAFETY: as above.
-        return unsafe { me.realloc_switched(entry, block, layout, new_size) };
+        unsafe {
+            match way {
+                SAMPLED => return me.realloc_sampled(entry, block, layout, new_size),
+                COUNTING => return me.realloc_counted(entry, block, layout, new_size),
+                BESIDE => {
+                    if let Some(door) = door::preloaded() {
+                        return me.realloc_beside(door, entry, block, layout, new_size);
+                    }
+                }
+                OFF | EXACT => {}
+                _ => return me.realloc_switched(entry, block, layout, new_size),
+            }
+        }
     }
     // The old half is recorded first: another thread may be given the address at once.
-    let forgotten = hooks::forget_moving(Own::start, block.cast(), true);
+    let forgotten =
+        if way == EXACT { hooks::forget_moving(Own::start, block.cast(), true) } else { None };
     // SAFETY: as above.
     unsafe {
         let old = me.layout(layout.size(), layout.align());
         let new = me.inner.realloc(block, old, new_size.max(me.least_bytes));
+        if way != EXACT {
+            return new;
+        }
         if new.is_null() {
             hooks::not_moved(Own::start, block.cast(), forgotten);
         } else {
             let blocks = [block.cast(), new.cast()];
-            hooks::record_again(Own::start, Entry { sp, rbp }, forgotten, blocks, new_size);
+            hooks::record_again(Own::start, entry, forgotten, blocks, new_size);
         }
         new
     }

@@ -20,7 +20,7 @@
 //!            |
 //!          site    stack hash -> the thread's counter row (first sight: address, node, site are interned)
 //!
-//! global   the same for a Rust global allocator         side    threads that are set aside, or watched
+//! global   the same for a Rust global allocator (road: which way)   side    threads that are set aside, or watched
 //! own      a process that records itself                   switched, counted   its modes, and changing them
 //! growth   what reallocs make larger and smaller
 //! name     names that the program gives to blocks           task    what is current when a block is made
@@ -48,6 +48,7 @@ pub mod object;
 pub mod own;
 pub mod process;
 pub mod recall;
+mod road;
 pub mod rule;
 pub mod sampled;
 pub mod side;

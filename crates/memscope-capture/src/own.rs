@@ -49,7 +49,7 @@ pub fn start(settings: Settings) {
     if settings.mode == OFF {
         // Nothing is claimed: it may be begun later.
         // ORDERING: relaxed; nothing is read on the strength of it.
-        MODE.store(OFF, Ordering::Relaxed);
+        WAY.store(OFF, Ordering::Relaxed);
         return;
     }
     begin(settings);
@@ -65,13 +65,13 @@ fn begin(settings: Settings) {
     if is_child || door::is_preloaded() || make_region(settings).is_none() {
         PROCESS.give_up();
         // ORDERING: relaxed; nothing is read on the strength of it.
-        MODE.store(OFF, Ordering::Relaxed);
+        WAY.store(OFF, Ordering::Relaxed);
         return;
     }
     note_era(settings.mode);
     // ORDERING: relaxed; what the bodies of a mode read is published by the process.
     NOW.store(settings.mode, Ordering::Relaxed);
-    MODE.store(settings.mode, Ordering::Relaxed);
+    WAY.store(settings.mode, Ordering::Relaxed);
 }
 
 /// Every allocation with its full stack.
@@ -83,14 +83,22 @@ pub const COUNTING: u32 = MODE_COUNTING;
 /// Nothing is recorded.
 pub const OFF: u32 = MODE_OFF;
 
-/// The mode was changed since the start: what is done is for [`crate::switched`] to say.
-pub(crate) const SWITCHED: u32 = u32::MAX - 1;
-/// The region is not there yet.
+/// Beside a mode's number: the mode was changed since the start, so a free looks at the block's record first. In a region
+/// of mode exact only.
+pub(crate) const CHANGED: u32 = 4;
+/// Ways from here on are out of the ordinary.
+pub(crate) const SPECIAL: u32 = 8;
+/// The mode was changed in a region of mode sampled: what is done is for [`crate::switched`] to say.
+pub(crate) const SWITCHED: u32 = 8;
+/// A preloaded library records.
+pub(crate) const BESIDE: u32 = 9;
+/// It is not decided yet.
 const UNDECIDED: u32 = u32::MAX;
 
-/// How events are treated: as one of the modes has it that there were from the start, as [`SWITCHED`] has it, or that it
-/// is not decided yet.
-static MODE: AtomicU32 = AtomicU32::new(UNDECIDED);
+const _: () = assert!(EXACT | SAMPLED | COUNTING | OFF == CHANGED - 1);
+
+/// How events are treated: as one of the modes has it, with [`CHANGED`] or without, or in one of the ways above.
+static WAY: AtomicU32 = AtomicU32::new(UNDECIDED);
 /// The mode, if it is decided.
 static NOW: AtomicU32 = AtomicU32::new(OFF);
 /// Mean bytes between two samples, should there be any.
@@ -98,16 +106,25 @@ static INTERVAL: AtomicU64 = AtomicU64::new(DEFAULT_INTERVAL_BYTES);
 /// What the region's file is to be called, or null.
 static FILE: AtomicPtr<c_char> = AtomicPtr::new(core::ptr::null_mut());
 
-/// How events are treated, after recording was started if it can be.
+/// How events are treated. One load.
 #[inline(always)]
-pub(crate) fn mode(settings: Settings) -> u32 {
-    // ORDERING: relaxed, as above; a thread that is handed a block by another sees what that had seen.
-    let mode = MODE.load(Ordering::Relaxed);
-    if mode == UNDECIDED {
-        start(settings);
-        return MODE.load(Ordering::Relaxed);
+pub(crate) fn way() -> u32 {
+    // ORDERING: relaxed; a thread that is handed a block by another sees what that had seen.
+    WAY.load(Ordering::Relaxed)
+}
+
+/// How events are treated, after recording was started if it can be.
+#[cold]
+pub(crate) fn decided(settings: Settings) -> u32 {
+    if way() == UNDECIDED {
+        if door::preloaded().is_some() {
+            // ORDERING: relaxed; every thread finds the same.
+            WAY.store(BESIDE, Ordering::Relaxed);
+        } else {
+            start(settings);
+        }
     }
-    mode
+    way()
 }
 
 /// The mode of this moment.
@@ -138,15 +155,15 @@ pub(crate) fn was_always_counted() -> bool {
 
 /// Whether a thread's own counters hold all that it does. (They do as well where another copy of this crate records.)
 pub(crate) fn may_measure() -> bool {
-    // ORDERING: relaxed, as above.
-    MODE.load(Ordering::Relaxed) == UNDECIDED || now() == EXACT
+    matches!(way(), UNDECIDED | BESIDE) || now() == EXACT
 }
 
 /// From now on events look for records, also where there were none so far: a thread is set aside, and its blocks are
 /// marked there.
 pub(crate) fn look_at_records() {
+    let counting = CHANGED | COUNTING;
     // ORDERING: relaxed; the mode stays as it was.
-    let _ = MODE.compare_exchange(COUNTING, SWITCHED, Ordering::Relaxed, Ordering::Relaxed);
+    let _ = WAY.compare_exchange(COUNTING, counting, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Why the mode was not changed.
@@ -167,13 +184,13 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
     if door::is_preloaded() {
         return Err(Refused::Supervised);
     }
-    // ORDERING: relaxed; numbers.
-    if MODE.load(Ordering::Relaxed) == UNDECIDED {
+    if way() == UNDECIDED {
         return Err(Refused::NotInstalled);
     }
     if mode == now() {
         return Ok(());
     }
+    // ORDERING: relaxed; a number.
     let interval_bytes = INTERVAL.load(Ordering::Relaxed);
     if PROCESS.state() == BLANK {
         // ORDERING: relaxed, as above.
@@ -193,7 +210,8 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
     note_era(mode);
     // ORDERING: release; whoever sees the mode sees what it needs.
     NOW.store(mode, Ordering::Release);
-    MODE.store(SWITCHED, Ordering::Release);
+    let way = if is_region_sampled() { SWITCHED } else { CHANGED | mode };
+    WAY.store(way, Ordering::Release);
     Ok(())
 }
 

@@ -76,6 +76,8 @@ impl Shadow {
 pub struct Process {
     /// The directory of record chunks, by address; null unless recording is on.
     shadow: AtomicPtr<AtomicPtr<Records>>,
+    /// The region's header; null unless recording is on.
+    header: AtomicPtr<Header>,
     granule_shift: AtomicU32,
     state: AtomicU32,
     /// Raised when a module was unloaded.
@@ -98,6 +100,7 @@ pub struct Process {
 /// The process.
 pub static PROCESS: Process = Process {
     shadow: AtomicPtr::new(core::ptr::null_mut()),
+    header: AtomicPtr::new(core::ptr::null_mut()),
     granule_shift: AtomicU32::new(0),
     state: AtomicU32::new(BLANK),
     generation: AtomicU32::new(0),
@@ -154,6 +157,14 @@ impl Process {
         !self.shadow.load(Ordering::Acquire).is_null()
     }
 
+    /// The region's header, if recording is on. One load.
+    #[inline(always)]
+    pub(crate) fn header(&self) -> Option<&'static Header> {
+        // SAFETY: null, or what `start` made, which stays mapped for ever.
+        // ORDERING: acquire, as in `is_on`.
+        unsafe { self.header.load(Ordering::Acquire).as_ref() }
+    }
+
     /// What to do about an event when recording is not on. [`BLANK`] also in a child of fork, which has yet to begin.
     #[cold]
     pub fn state(&self) -> u32 {
@@ -204,6 +215,7 @@ impl Process {
     pub fn give_up(&self) {
         // ORDERING: relaxed; an event that is under way may still be recorded.
         self.shadow.store(core::ptr::null_mut(), Ordering::Relaxed);
+        self.header.store(core::ptr::null_mut(), Ordering::Relaxed);
         self.state.store(OFF, Ordering::Relaxed);
     }
 
@@ -277,6 +289,7 @@ impl Process {
             return Ok(());
         }
         self.shadow.store(shadow.cast(), Ordering::Release);
+        self.header.store(core::ptr::from_ref(header).cast_mut(), Ordering::Release);
         // Last: a thread that finds it on finds the rest.
         self.state.store(ON, Ordering::Release);
         Ok(())
@@ -292,6 +305,8 @@ impl Process {
         }
         let shadow = self.waiting_shadow.load(Ordering::Relaxed);
         self.shadow.store(shadow, Ordering::Release);
+        let header = core::ptr::from_ref(writer.header()).cast_mut();
+        self.header.store(header, Ordering::Release);
         self.state.store(ON, Ordering::Release);
         true
     }
@@ -453,6 +468,7 @@ impl Process {
     }
 
     /// The way to the records, if recording is on.
+    #[inline]
     pub fn shadow(&self) -> Option<Shadow> {
         // ORDERING: acquire, as in `is_on`.
         let chunks = self.shadow.load(Ordering::Acquire);
@@ -460,6 +476,7 @@ impl Process {
     }
 
     /// The record's place for an address, if its chunk is there.
+    #[inline]
     pub fn record(&self, address: usize) -> Option<&'static Records> {
         self.shadow()?.record(address)
     }
