@@ -346,7 +346,7 @@ fn freed_at(
     place.store(0, Ordering::Relaxed);
     let size = if record.size_is_elsewhere() { take_size(block) } else { record.size_field() };
     before_fall(header, row);
-    if record.is_marked() {
+    if record.is_marked() && !task::freeing_plain(guard, record.site(), size) {
         marked_freeing(guard, record.site(), size);
     }
     keep_peak(header, counter);

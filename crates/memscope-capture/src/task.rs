@@ -30,13 +30,38 @@ pub struct Current {
     base_bytes: u64,
     /// What it has freed of the task's since.
     freed_bytes: u64,
+    /// The task's row.
+    cells: Option<&'static TaskCells>,
+    /// Sites of tasks that have no label, as [`Current::key`], each at the place its id gives: a free of one of the
+    /// current task's needs to look no further.
+    plain: [u64; PLAIN],
 }
+
+/// Sites that are remembered.
+const PLAIN: usize = 16;
 
 impl Current {
     /// No task.
-    pub const NONE: Self = Self { id: 0, mark: 0, base_bytes: 0, freed_bytes: 0 };
+    pub const NONE: Self =
+        Self { id: 0, mark: 0, base_bytes: 0, freed_bytes: 0, cells: None, plain: [0; PLAIN] };
+
+    /// A task and a site in one word.
+    #[inline(always)]
+    fn key(task: u32, site: u32) -> u64 {
+        u64::from(task) << 32 | u64::from(site)
+    }
+
+    /// A block of the current task is about to be freed by this thread.
+    #[inline(always)]
+    fn free(&mut self, cells: &TaskCells, row: &ThreadCells, size: u64) {
+        // ORDERING: relaxed; a sum.
+        let live_bytes = cells.live_bytes.load(Ordering::Relaxed) as i64;
+        raise_peak(cells, live_bytes.wrapping_add(self.change_bytes(row)));
+        self.freed_bytes = self.freed_bytes.wrapping_add(size);
+    }
 
     /// By how much the task's live bytes have changed on this thread since its row was brought up to date.
+    #[inline(always)]
     fn change_bytes(&self, row: &ThreadCells) -> i64 {
         // ORDERING: relaxed; the thread's own.
         let allocated_bytes = row.allocated_bytes.load(Ordering::Relaxed);
@@ -48,6 +73,7 @@ fn cells(task: u32) -> Option<&'static TaskCells> {
     PROCESS.writer()?.task(task.checked_sub(1)?)
 }
 
+#[inline(always)]
 fn raise_peak(cells: &TaskCells, live_bytes: i64) {
     // ORDERING: relaxed; the largest stays.
     if live_bytes > cells.peak_bytes.load(Ordering::Relaxed) as i64 {
@@ -122,7 +148,7 @@ pub fn switch(task: u32) -> Option<u32> {
     let row = guard.row();
     let current = &mut guard.state().task;
     let before = current.id;
-    if let Some(cells) = cells(before) {
+    if let Some(cells) = current.cells {
         let change = current.change_bytes(row);
         // ORDERING: relaxed; a sum.
         let live_bytes = cells.live_bytes.fetch_add(change as u64, Ordering::Relaxed) as i64;
@@ -131,7 +157,11 @@ pub fn switch(task: u32) -> Option<u32> {
     // ORDERING: relaxed; the thread's own.
     let base_bytes = row.allocated_bytes.load(Ordering::Relaxed);
     let mark = if task == 0 { 0 } else { MARK };
-    *current = Current { id: task, mark, base_bytes, freed_bytes: 0 };
+    current.id = task;
+    current.mark = mark;
+    current.base_bytes = base_bytes;
+    current.freed_bytes = 0;
+    current.cells = cells(task);
     Some(before)
 }
 
@@ -155,19 +185,35 @@ pub fn count_open(task: u32, by: i32) {
     }
 }
 
+/// A block of this site, which has no label and belongs to the current task, is about to be freed. False: that is not
+/// known of the site, and [`freeing`] must look.
+#[inline(always)]
+pub(crate) fn freeing_plain(guard: &mut Guard, site: u32, size: u64) -> bool {
+    let row = guard.row();
+    let current = &mut guard.state().task;
+    match current.cells {
+        Some(cells) if current.plain[site as usize % PLAIN] == Current::key(current.id, site) => {
+            current.free(cells, row, size);
+            true
+        }
+        _ => false,
+    }
+}
+
 /// A block of this site is about to be freed.
 pub(crate) fn freeing(guard: &mut Guard, site: u32, size: u64) {
     let task = site::task_of(&PROCESS, site);
     let Some(cells) = cells(task) else { return };
     let row = guard.row();
     let current = &mut guard.state().task;
-    // ORDERING: relaxed; a sum.
-    if current.id == task {
-        let live_bytes = cells.live_bytes.load(Ordering::Relaxed) as i64;
-        raise_peak(cells, live_bytes.wrapping_add(current.change_bytes(row)));
-        current.freed_bytes = current.freed_bytes.wrapping_add(size);
-    } else {
+    if current.id != task {
+        // ORDERING: relaxed; a sum.
         cells.live_bytes.fetch_sub(size, Ordering::Relaxed);
+        return;
+    }
+    current.free(cells, row, size);
+    if site::label_of(&PROCESS, site) == 0 {
+        current.plain[site as usize % PLAIN] = Current::key(task, site);
     }
 }
 
