@@ -11,6 +11,9 @@
 //! 4. every slot of that frame and of those outside it still holds its value;
 //! 5. no module was unloaded since.
 //!
+//! Several walks may begin in one state: a function allocates, and others call it at one depth. They part at a slot, whose
+//! value leads from the entry of one walk to that of another, four entries at most.
+//!
 //! Nothing is written when a stack is recalled. The cached frames stay those of the last walk, which is as good: they are
 //! only ever believed after their slots were compared. Deliberately absent: walks with more checks than an entry
 //! holds, on foreign stacks, or that met no cached frame.
@@ -25,9 +28,9 @@ use memscope_region::row::CounterCells;
 /// Slots that an entry can hold.
 const SLOTS: usize = 6;
 
-/// log2 of the entries that there are at first, and at most: 8 KiB and 128 KiB.
+/// log2 of the entries that there are at first, and at most: 8 KiB and 512 KiB.
 const FIRST_BITS: u32 = 6;
-const MOST_BITS: u32 = 10;
+const MOST_BITS: u32 = 12;
 
 /// A walk that was made. All zeroes: none.
 #[derive(Debug)]
@@ -52,11 +55,19 @@ struct Path {
 
 const _: () = assert!(size_of::<Path>() == 128);
 
+/// Entries that are looked at for one walk.
+const LEVELS: usize = 4;
+
+/// Spreads words over places: 2^64 divided by the golden ratio.
+const SPREAD: usize = 0x9e37_79b9_7f4a_7c15;
+
 /// The walks that one thread made lately.
 #[derive(Debug)]
 pub struct Recent {
     paths: *mut Path,
     bits: u32,
+    /// Where the walk that was last looked for in vain is to be kept.
+    vacant: *mut Path,
 }
 
 impl Recent {
@@ -68,7 +79,7 @@ impl Recent {
     fn with_room(arena: &mut Arena, bits: u32) -> Option<Self> {
         let place = arena.take(Self::bytes(bits))?;
         let paths = place.wrapping_add(place.align_offset(align_of::<Path>())).cast();
-        Some(Self { paths, bits })
+        Some(Self { paths, bits, vacant: paths })
     }
 
     /// Pieces are aligned to 64 bytes: of one entry more, the part aligned to 128 is used.
@@ -80,7 +91,9 @@ impl Recent {
     /// depths. What was held is forgotten.
     #[inline(always)]
     pub fn make_room(&mut self, arena: &mut Arena, stacks: usize) {
-        if stacks >> (self.bits - 2) != 0 && self.bits < MOST_BITS {
+        // The largest is for those that have more stacks than the second largest has entries.
+        let needed = if self.bits + 2 < MOST_BITS { self.bits - 2 } else { self.bits };
+        if stacks >> needed != 0 && self.bits < MOST_BITS {
             self.grow(arena);
         }
     }
@@ -102,10 +115,38 @@ impl Recent {
         unsafe { self.paths.write_bytes(0, 1 << self.bits) };
     }
 
+    /// The entry that a word leads to.
     #[inline(always)]
-    fn place(&self, pc: usize, sp: usize) -> *mut Path {
-        let mixed = (pc ^ sp.rotate_left(27)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.paths.wrapping_add(mixed >> (usize::BITS - self.bits))
+    fn place(&self, word: usize) -> *mut Path {
+        self.paths.wrapping_add(word.wrapping_mul(SPREAD) >> (usize::BITS - self.bits))
+    }
+}
+
+/// What leads to the entry that a walk is looked for in first.
+#[inline(always)]
+fn first_word(pc: usize, sp: usize, salt: u64) -> usize {
+    pc ^ sp.rotate_left(27) ^ salt as usize
+}
+
+impl Path {
+    /// Whether the entry is of a walk that began in another state than this.
+    #[inline(always)]
+    fn is_others(&self, pc: usize, entry: Entry, salt: u64) -> bool {
+        (self.pc ^ pc)
+            | (self.sp ^ entry.sp)
+            | (self.salt ^ salt) as usize
+            | ((self.rbp ^ entry.rbp) & self.rbp_mask)
+            != 0
+    }
+
+    /// What a slot holds now.
+    ///
+    /// # Safety
+    /// The entry is of a walk that began at this sp: so the slots lie in the thread's own stack again.
+    #[inline(always)]
+    unsafe fn slot(&self, entry: Entry, k: usize) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe { *(entry.sp as *const usize).add(self.above[k] as usize) }
     }
 }
 
@@ -125,39 +166,83 @@ impl Walker {
         // SAFETY: the caller's promise: the return address.
         let pc = unsafe { *(entry.sp as *const usize) };
         // SAFETY: the place of an entry.
-        let path = unsafe { &*self.recent.place(pc, entry.sp) };
-        let other_key = (path.pc ^ pc)
-            | (path.sp ^ entry.sp)
-            | (path.salt ^ salt) as usize
-            | ((path.rbp ^ entry.rbp) & path.rbp_mask);
-        let joined = path.joined as usize;
+        let path = unsafe { &*self.recent.place(first_word(pc, entry.sp, salt)) };
         // ORDERING: relaxed; as in `take`.
         let generation = process.generation.load(Ordering::Relaxed);
-        if other_key != 0 || joined >= self.reusable || generation != self.generation {
+        if path.is_others(pc, entry, salt) || generation != self.generation {
             return None;
         }
-        let slot = |k: usize| {
-            // SAFETY: the same sp as when the entry was made, so the slots lie in the thread's own stack again.
-            unsafe { *(entry.sp as *const usize).add(path.above[k] as usize) }
-        };
         let mut changed = 0;
         for k in 0..SLOTS {
-            changed |= slot(k) ^ path.values[k];
+            // SAFETY: the entry is of this sp.
+            changed |= unsafe { path.slot(entry, k) } ^ path.values[k];
         }
-        // SAFETY: below `reusable`.
-        let frame = unsafe { &*self.frames.add(joined) };
-        // The outermost slot holds the return address of the frame that was met, which lies just above.
-        let joined_sp = entry.sp + 8 * path.above[0] as usize + 8;
-        changed |= (frame.hash ^ path.joined_hash) as usize
-            | (frame.sp ^ joined_sp)
-            | ((frame.rbp ^ path.joined_rbp) & (frame.needs_rbp as usize).wrapping_neg());
-        if changed != 0 || self.first_changed(frame.checks_end as usize).is_some() {
+        if changed != 0 || !self.still_leads(path, entry) {
             return None;
         }
         path.counter
     }
 
-    /// Keeps the walk just made from `entry`, if it can be recalled.
+    /// Whether the cached frame that the walk met is still there, and all that lies outside it.
+    #[inline(always)]
+    fn still_leads(&self, path: &Path, entry: Entry) -> bool {
+        let joined = path.joined as usize;
+        if joined >= self.reusable {
+            return false;
+        }
+        // SAFETY: below `reusable`.
+        let frame = unsafe { &*self.frames.add(joined) };
+        // The outermost slot holds the return address of the frame that was met, which lies just above.
+        let joined_sp = entry.sp + 8 * path.above[0] as usize + 8;
+        let changed = (frame.hash ^ path.joined_hash) as usize
+            | (frame.sp ^ joined_sp)
+            | ((frame.rbp ^ path.joined_rbp) & (frame.needs_rbp as usize).wrapping_neg());
+        changed == 0 && self.first_changed(frame.checks_end as usize).is_none()
+    }
+
+    /// The same from the first place on to others: walks that began in one state part where a slot holds something else,
+    /// and what it holds leads from one entry to the next. If none is the walk, [`Walker::remember`] keeps it where the
+    /// search ended.
+    ///
+    /// # Safety
+    /// As for [`Walker::recall`].
+    #[inline(always)]
+    pub unsafe fn recall_beyond(
+        &mut self,
+        process: &Process,
+        entry: Entry,
+        salt: u64,
+    ) -> Option<&'static CounterCells> {
+        // SAFETY: the caller's promise: the return address.
+        let pc = unsafe { *(entry.sp as *const usize) };
+        let mut word = first_word(pc, entry.sp, salt);
+        // ORDERING: relaxed; as in `take`.
+        let is_valid = process.generation.load(Ordering::Relaxed) == self.generation;
+        for _ in 0..LEVELS {
+            let place = self.recent.place(word);
+            self.recent.vacant = place;
+            // SAFETY: the place of an entry.
+            let path = unsafe { &*place };
+            if path.is_others(pc, entry, salt) || !is_valid {
+                return None;
+            }
+            let mut changed = 0_u32;
+            for k in 0..SLOTS {
+                // SAFETY: the entry is of this sp.
+                changed |= u32::from(unsafe { path.slot(entry, k) } != path.values[k]) << k;
+            }
+            if changed == 0 {
+                return if self.still_leads(path, entry) { path.counter } else { None };
+            }
+            // The innermost: all that lies within is as it was, so this is a slot that the walk would read.
+            let k = changed.ilog2() as usize;
+            // SAFETY: as above.
+            word = (word ^ unsafe { path.slot(entry, k) }).wrapping_mul(SPREAD).rotate_left(31);
+        }
+        None
+    }
+
+    /// Keeps the walk just made from `entry`, for which [`Walker::recall_beyond`] was asked before, if it can be recalled.
     #[inline(always)]
     pub fn remember(&mut self, entry: Entry, salt: u64, counter: &'static CounterCells) {
         if self.joined == 0 || self.reusable != self.depth {
@@ -192,7 +277,7 @@ impl Walker {
             above,
             values,
         };
-        // SAFETY: the place of an entry, which is ours.
-        unsafe { self.recent.place(path.pc, path.sp).write(path) };
+        // SAFETY: the place of an entry of the present room, which is ours.
+        unsafe { self.recent.vacant.write(path) };
     }
 }

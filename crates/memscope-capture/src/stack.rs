@@ -37,6 +37,9 @@ pub const MAX_DEPTH: usize = 1 << 18;
 /// Frames that differ between stacks which belong together: those of the allocator's callers and of containers.
 const INNER_FRAMES: usize = 4;
 
+/// Slots that are compared for each branch.
+const AT_ONCE: usize = 8;
+
 /// Hash of the empty stack.
 const SEED: u64 = 0x6d65_6d73_636f_7065;
 /// Hash of the empty stack when what follows is truncated: such a stack is never taken for a whole one.
@@ -296,6 +299,8 @@ impl Walker {
             // SAFETY: `cached` goes down from the innermost frame that may be taken over, and never below the sentinel,
             // which ends the search.
             let frame = unsafe {
+                // Nearly always one frame, or none: which of them is as hard to predict as the walk.
+                cached = cached.sub(usize::from((*cached).sp < sp));
                 while (*cached).sp < sp {
                     cached = cached.sub(1);
                 }
@@ -389,25 +394,28 @@ impl Walker {
                 *(check.slot as *const usize) ^ check.value
             }
         };
-        let mut i = 0;
-        // Eight independent loads for each branch: the cost is that of the loads.
-        while i + 8 <= end {
-            let mut difference = 0;
-            for k in 0..8 {
-                difference |= changed(i + k);
+        if end < AT_ONCE {
+            return (0..end).find(|&i| changed(i) != 0);
+        }
+        // Eight independent loads for each branch: the cost is that of the loads. The last eight overlap those before, so
+        // that there is no rest, whose length nothing could predict.
+        let mut first = 0;
+        loop {
+            let is_last = first + AT_ONCE >= end;
+            if is_last {
+                first = end - AT_ONCE;
             }
+            let difference = (0..AT_ONCE).fold(0, |sum, k| sum | changed(first + k));
             if difference != 0 {
-                break;
+                let mask =
+                    (0..AT_ONCE).fold(0, |mask, k| mask | u32::from(changed(first + k) != 0) << k);
+                return Some(first + mask.trailing_zeros() as usize);
             }
-            i += 8;
-        }
-        while i < end {
-            if changed(i) != 0 {
-                return Some(i);
+            if is_last {
+                return None;
             }
-            i += 1;
+            first += AT_ONCE;
         }
-        None
     }
 
     /// The frame just outside the one that this check belongs to, which is `innermost` or lies outside it. What changed is

@@ -187,9 +187,19 @@ impl Machine {
     }
 
     /// Whether no walk from there, under any salt, is taken for one made before.
-    fn recalls_nothing(&self, entry: Entry) -> bool {
-        // SAFETY: as in `allocate`.
-        (0..2).all(|salt| unsafe { self.walker.recall(&PROCESS, entry, salt) }.is_none())
+    fn recalls_nothing(&mut self, entry: Entry) -> bool {
+        (0..2).all(|salt| self.recall(entry, salt).is_none())
+    }
+
+    /// What is recalled of a call from there, looked for as the hooks do.
+    fn recall(&mut self, entry: Entry, salt: u64) -> Option<&'static CounterCells> {
+        // SAFETY: the entry is of the simulated stack, whose bounds the walker has.
+        unsafe {
+            let first = self.walker.recall(&PROCESS, entry, salt);
+            let found = self.walker.recall_beyond(&PROCESS, entry, salt);
+            assert!(first.is_none() || first.map(ptr::from_ref) == found.map(ptr::from_ref));
+            found
+        }
     }
 
     /// Allocates at the same place until a walk is recalled: every salt has its own.
@@ -206,9 +216,7 @@ impl Machine {
         self.push(from);
         let entry = Entry { sp: self.sp, rbp: self.rbp };
         let salt = self.below(2) as u64;
-        // SAFETY: the entry is of the simulated stack, whose bounds the walker has.
-        let recalled = unsafe { self.walker.recall(&PROCESS, entry, salt) };
-        if let Some(counter) = recalled {
+        if let Some(counter) = self.recall(entry, salt) {
             let (mut truth, counted) = (self.truth.clone(), &self.counted[&ptr::from_ref(counter)]);
             truth.push(from);
             assert_eq!(counted, &(truth, salt));
@@ -273,6 +281,27 @@ fn random_programs_are_walked_as_they_ran() {
 fn small_random_programs_are_recalled_as_they_ran() {
     let recalled: usize = (1..=200).map(|seed| run(seed, 1000, 3, 2, 12)).sum();
     assert!(recalled > 10_000, "only {recalled} stacks were recalled");
+}
+
+/// Several ways to one place, taken by turns, are remembered side by side. (Not all are recalled each time: where one of them
+/// was met by a walk that ended further in, the cached frame that it met may have gone.)
+#[test]
+fn walks_that_part_further_out_are_recalled() {
+    let mut machine = Machine::new(5);
+    machine.call(0, 0);
+    machine.call(0, 1);
+    let mut recalled_before = 0;
+    for round in 0..200 {
+        if round == 100 {
+            recalled_before = machine.recalled;
+        }
+        machine.call(1, round % 2);
+        machine.call(0, round / 2 % 2);
+        machine.allocate(0);
+        machine.leave(2);
+    }
+    let recalled = machine.recalled - recalled_before;
+    assert!(recalled > 50, "{recalled} of 100 stacks were recalled");
 }
 
 /// Returning and calling again through the same sites writes the same words below, while an outer frame differs.
