@@ -6,7 +6,9 @@
 //!
 //! The addresses are drawn evenly from the file's executable sections, with a fixed seed. Each run is a process of its
 //! own, because the largest resident set of a process only grows; the file is in the page cache after the first,
-//! which is not counted. Nothing fails when it is slow: figures are read and recorded, in `record/`.
+//! which is not counted. Nothing fails when it is slow: figures are read and recorded, in `record/`. With
+//! `SYMBOLIZE_CACHE=FOLDER` names are remembered there: `first` empties the folder before each run, `again` does not
+//! (`SYMBOLIZE_CACHE_RUN=first`, else again).
 
 use std::fs::File;
 use std::io::Write;
@@ -15,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use memscope_profile::model::{Address, Module, Profile};
-use memscope_profile::symbolize::{SymbolSearch, build_id, symbolize};
+use memscope_profile::symbolize::{NameCache, SymbolSearch, build_id, symbolize};
 use object::{Object, ObjectSection, ReadCache, SectionKind};
 use wait4::Wait4;
 
@@ -24,6 +26,12 @@ const RUNS: usize = 7;
 
 /// Set in the processes that do the work.
 const WORKER: &str = "SYMBOLIZE_WORKER";
+
+/// A folder that remembers names.
+const CACHE: &str = "SYMBOLIZE_CACHE";
+
+/// `first`: the folder is emptied before each run.
+const CACHE_RUN: &str = "SYMBOLIZE_CACHE_RUN";
 
 /// What one run took.
 struct Run {
@@ -57,8 +65,10 @@ fn main() -> ExitCode {
 /// Names the addresses once, and prints the milliseconds that it took and how many addresses got a line.
 fn work(file: &Path, count: usize) -> Result<(), String> {
     let mut profile = profile(file, count)?;
+    let cache = std::env::var_os(CACHE).map(|folder| NameCache::new(folder.into()));
+    let search = SymbolSearch { cache, ..SymbolSearch::default() };
     let begun = Instant::now();
-    symbolize(&mut profile, &SymbolSearch::default(), &|_| ());
+    symbolize(&mut profile, &search, &|_| ());
     let wall = begun.elapsed();
     let frames = |address: &Address| &profile.frames[address.frames()];
     let with_line = profile.addresses.iter().filter(|one| frames(one).iter().any(|f| f.line > 0));
@@ -114,7 +124,12 @@ fn compare(file: &Path, count: usize) -> Result<(), String> {
     let exe = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut runs = Vec::new();
     let mut with_line = String::new();
+    let is_first = std::env::var(CACHE_RUN).is_ok_and(|run| run == "first");
     for number in 0..=RUNS {
+        if let Some(folder) = std::env::var_os(CACHE).filter(|_| is_first) {
+            // The first time it is not there.
+            let _ = std::fs::remove_dir_all(folder);
+        }
         let mut worker = Command::new(&exe)
             .arg(file)
             .arg(count.to_string())

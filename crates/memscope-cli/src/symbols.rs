@@ -1,10 +1,11 @@
-//! Symbolization with a line on the terminal that shows how far it is, and with debug files from servers if the environment
-//! names any.
+//! Symbolization with a line on the terminal that shows how far it is, with debug files from servers if the environment
+//! names any, and with a folder that remembers what was looked up.
 
 use crate::debuginfod::Servers;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
-use memscope_profile::symbolize::{self, DebugFiles, Progress, SymbolSearch};
+use memscope_profile::symbolize::{self, DebugFiles, NameCache, Progress, SymbolSearch};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -31,8 +32,53 @@ pub(crate) fn symbolize(profile: &mut Profile, voice: Voice) {
     search.debug_directories.splice(0..0, named);
     let servers = SERVERS.get_or_init(|| Servers::of(|name| std::env::var_os(name)).map(Arc::new));
     search.elsewhere = servers.clone().map(|servers| servers as Arc<dyn DebugFiles>);
+    search.cache = cache(|name| std::env::var_os(name));
     symbolize::symbolize(profile, &search, &show);
     if let Some(servers) = servers {
         profile.warnings.extend(servers.take_warnings());
+    }
+}
+
+/// The folder that remembers names: what MEMSCOPE_CACHE says (`off` for none), or `memscope` in the user's folder of caches.
+/// None if there is no such folder.
+fn cache(variable: impl Fn(&str) -> Option<OsString>) -> Option<NameCache> {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    // A relative path in these two is not to be used, says the convention.
+    let absolute = |name| set(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = match set("MEMSCOPE_CACHE") {
+        Some(said) if said == "off" => None,
+        Some(said) => Some(PathBuf::from(said)),
+        None => {
+            let home = || Some(absolute("HOME")?.join(".cache"));
+            absolute("XDG_CACHE_HOME").or_else(home).map(|base| base.join("memscope"))
+        }
+    };
+    folder.map(NameCache::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_names_is_where_the_environment_says() {
+        let table: [(&[(&str, &str)], Option<&str>); 8] = [
+            (&[], None),
+            (&[("HOME", "/home/a")], Some("/home/a/.cache/memscope")),
+            (&[("HOME", "home")], None),
+            (&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "/c")], Some("/c/memscope")),
+            (&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "c")], Some("/home/a/.cache/memscope")),
+            (&[("HOME", "/home/a"), ("MEMSCOPE_CACHE", "off")], None),
+            (&[("HOME", "/home/a"), ("MEMSCOPE_CACHE", "")], Some("/home/a/.cache/memscope")),
+            (&[("XDG_CACHE_HOME", "/c"), ("MEMSCOPE_CACHE", "names")], Some("names")),
+        ];
+        for (variables, expected) in table {
+            let of = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            let folder = cache(of).map(|cache| cache.folder);
+            assert_eq!(folder, expected.map(PathBuf::from), "{variables:?}");
+        }
     }
 }

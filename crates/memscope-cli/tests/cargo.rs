@@ -36,6 +36,7 @@ fn cargo_memscope(folder: &Path, words: &[&str]) -> Outcome {
     for name in CLEARED {
         command.env_remove(name);
     }
+    command.env("MEMSCOPE_CACHE", "off");
     Outcome::of(&mut command)
 }
 

@@ -96,7 +96,8 @@ fn a_limit_on_file_size_leaves_room_for_a_smaller_region() {
         json.display(),
         program.display()
     );
-    let outcome = Outcome::of(Command::new("sh").args(["-c", &script]));
+    let outcome =
+        Outcome::of(Command::new("sh").args(["-c", &script]).env("MEMSCOPE_CACHE", "off"));
     assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
     let profile = Profile::read(&json);
     profile.assert_complete();

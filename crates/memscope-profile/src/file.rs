@@ -27,10 +27,8 @@ mod tests;
 use crate::check::check;
 use crate::error::{Cause, Error, Result};
 use crate::model::Profile;
+use crate::sealed::Seal;
 use crate::types;
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -42,18 +40,8 @@ pub const MAGIC: [u8; 8] = *b"\x89mscope\n";
 /// The version of the format that this library writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
 
-const HEADER_BYTES: usize = 28;
-const CHECKSUM_BYTES: usize = 4;
-
-/// A body may be this large however small the file is.
-const SMALL_BODY_BYTES: u64 = 16 << 20;
-/// Beyond that, it may be so many times as large as it is stored. The writer keeps to it.
-const MAX_RATIO: u64 = 100;
-
-/// The largest body that is believed of so many stored bytes.
-fn max_body_bytes(stored_bytes: u64) -> u64 {
-    stored_bytes.saturating_mul(MAX_RATIO).saturating_add(SMALL_BODY_BYTES)
-}
+const SEAL: Seal =
+    Seal { magic: MAGIC, version: VERSION, kind: "a memscope profile", max_body_bytes: u64::MAX };
 
 /// Writes a profile in the format of a profile file. Needs memory for the file and its body.
 ///
@@ -61,19 +49,7 @@ fn max_body_bytes(stored_bytes: u64) -> u64 {
 /// What `out` says; and `InvalidData` if the profile breaks the promises of [`crate::model`].
 pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     check(profile).map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))?;
-    let body = body::encode(profile)?;
-    let mut stored = deflate(&body, Compression::fast())?;
-    if body.len() as u64 > max_body_bytes(stored.len() as u64) {
-        stored = deflate(&body, Compression::none())?;
-    }
-    let mut head = Vec::with_capacity(HEADER_BYTES);
-    head.extend(MAGIC);
-    head.extend(VERSION.to_le_bytes());
-    head.extend((body.len() as u64).to_le_bytes());
-    head.extend((stored.len() as u64).to_le_bytes());
-    out.write_all(&head)?;
-    out.write_all(&stored)?;
-    out.write_all(&checksum(&head, &stored).to_le_bytes())
+    SEAL.write(&body::encode(profile)?, out)
 }
 
 /// Writes a profile to `path`, which only its owner may then read. An older file there stays until the new one is
@@ -113,49 +89,8 @@ pub fn load(path: &Path) -> Result<Profile> {
 }
 
 /// Reads a profile file from anywhere; `name` is what errors call it. See [`load`].
-pub fn read(mut input: impl Read, name: &str) -> Result<Profile> {
-    let fail = |cause| Error::new(name, cause);
-    let io_error = |error| fail(Cause::Io("read", error));
-    let mut head = Vec::with_capacity(HEADER_BYTES);
-    input.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
-    if !head.starts_with(&MAGIC) {
-        return Err(fail(Cause::Foreign("a memscope profile")));
-    }
-    let version = le(&head, 8, 4) as u32;
-    if head.len() >= 12 && version != VERSION {
-        return Err(fail(Cause::Version(version, VERSION)));
-    }
-    if head.len() < HEADER_BYTES {
-        return Err(fail(Cause::Truncated(head.len() as u64, HEADER_BYTES as u64)));
-    }
-    let (body_bytes, stored_bytes) = (le(&head, 12, 8), le(&head, 20, 8));
-    let rest_bytes = stored_bytes.saturating_add(CHECKSUM_BYTES as u64);
-    let mut stored = Vec::new();
-    // One byte more than there should be, to see whether there is.
-    input.take(rest_bytes.saturating_add(1)).read_to_end(&mut stored).map_err(io_error)?;
-    let there = stored.len() as u64;
-    if there < rest_bytes {
-        let whole = rest_bytes.saturating_add(HEADER_BYTES as u64);
-        return Err(fail(Cause::Truncated(there + HEADER_BYTES as u64, whole)));
-    }
-    if there > rest_bytes {
-        return Err(Error::corrupt(name, "something follows its end"));
-    }
-    let stored = stored.split_at(stored_bytes as usize);
-    if checksum(&head, stored.0) != le(stored.1, 0, 4) as u32 {
-        return Err(Error::corrupt(name, "its checksum does not fit its contents"));
-    }
-    if body_bytes > max_body_bytes(stored_bytes) {
-        return Err(fail(Cause::TooLarge(body_bytes)));
-    }
-    let mut body = Vec::new();
-    DeflateDecoder::new(stored.0)
-        .take(body_bytes.saturating_add(1))
-        .read_to_end(&mut body)
-        .map_err(|error| Error::corrupt(name, format!("it cannot be decompressed ({error})")))?;
-    if body.len() as u64 != body_bytes {
-        return Err(Error::corrupt(name, "it does not have the length that it says"));
-    }
+pub fn read(input: impl Read, name: &str) -> Result<Profile> {
+    let body = SEAL.read(input, name)?;
     let mut profile = body::decode(&body).map_err(|what| Error::corrupt(name, what))?;
     check(&profile).map_err(|what| Error::corrupt(name, what))?;
     if !body::has_types(&body) {
@@ -163,23 +98,4 @@ pub fn read(mut input: impl Read, name: &str) -> Result<Profile> {
         types::assign(&mut profile, &types::TypeSizes::default());
     }
     Ok(profile)
-}
-
-fn deflate(body: &[u8], level: Compression) -> io::Result<Vec<u8>> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), level);
-    encoder.write_all(body)?;
-    encoder.finish()
-}
-
-fn checksum(head: &[u8], stored: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(stored);
-    hasher.finalize()
-}
-
-/// A little-endian number of up to 8 bytes; what is not there is zero.
-fn le(bytes: &[u8], at: usize, length: usize) -> u64 {
-    let there = bytes.get(at..).unwrap_or_default();
-    there.iter().take(length).rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -49,6 +49,7 @@ pub mod model;
 #[cfg(test)]
 mod mutation;
 pub mod region;
+mod sealed;
 pub mod suppression;
 pub mod symbolize;
 pub mod timeline;

@@ -8,6 +8,8 @@ use crate::model::{
     Totals, TypeEvidence, TypeLayout, Warning,
 };
 use crate::mutation::{Numbers, executions, mutate};
+use crate::sealed::{checksum, deflate};
+use flate2::Compression;
 use proptest::prelude::*;
 
 /// A profile with something in every field.

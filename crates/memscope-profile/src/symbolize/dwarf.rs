@@ -7,7 +7,7 @@
 //! one. Deliberately absent: variables, and types but for
 //! the sizes of those that functions have as generic arguments.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 
 use addr2line::{Context, LookupContinuation, LookupResult};
@@ -15,6 +15,7 @@ use gimli::{DwarfPackage, DwarfSections, SectionId, UnitOffset};
 
 use super::demangle::MAX_NAME_BYTES;
 use super::guard::{Bounded, Limits};
+use super::learned::Learned;
 use super::names::Names;
 use super::object_file::ObjectFile;
 use super::split::{DwoFiles, PackageSections};
@@ -77,6 +78,8 @@ pub(super) struct DebugInfo {
     pub(super) main: DebugSections,
     /// What several debug files share.
     pub(super) supplementary: Option<DebugSections>,
+    /// Whether such a file is named and is not there.
+    pub(super) lacks_supplementary: bool,
     /// A `.dwp` file: the split parts of all units.
     pub(super) package: Option<PackageSections>,
 }
@@ -98,12 +101,10 @@ pub(super) struct Lookup<'a> {
     package: Option<DwarfPackage<Bounded<'a>>>,
     dwo_files: &'a DwoFiles,
     units: Units<'a>,
-    /// Sizes of types that functions have as generic arguments, by the types' texts; of two with one text, neither.
-    type_sizes: HashMap<String, Option<u64>>,
-    /// Functions whose generic arguments were looked at, by name and file.
-    seen: HashSet<(u32, u32)>,
-    /// Functions whose own type was looked at, as above.
-    owners_seen: HashSet<(u32, u32)>,
+    /// The sizes that functions say of their generic arguments, by name and file.
+    seen: HashMap<(u32, u32), Vec<u32>>,
+    /// The sizes of functions' own types, as above.
+    owners_seen: HashMap<(u32, u32), Vec<u32>>,
 }
 
 /// Whether a frame is that of a function which only asks for memory.
@@ -132,34 +133,29 @@ impl<'a> Lookup<'a> {
             package,
             dwo_files,
             units: Units::default(),
-            type_sizes: HashMap::new(),
-            seen: HashSet::new(),
-            owners_seen: HashSet::new(),
+            seen: HashMap::new(),
+            owners_seen: HashMap::new(),
         })
     }
 
-    /// The sizes of types that were met.
-    pub(super) fn into_type_sizes(self) -> impl Iterator<Item = (String, Option<u64>)> {
-        self.type_sizes.into_iter()
-    }
-
     /// Appends the frames at `address` (in the file's own terms), the innermost first; none if it is not covered.
-    /// On an error nothing is appended.
+    /// On an error nothing is appended. The sizes of types that their functions say go to `learned`.
     pub(super) fn frames(
         &mut self,
         address: u64,
         names: &mut Names,
         frames: &mut Vec<Frame>,
+        learned: &mut Learned,
     ) -> gimli::Result<()> {
         let start = frames.len();
         let result = self.append_frames(address, names, frames);
         match &result {
             Ok(entries) => {
                 for (place, offset) in entries {
-                    self.learn_sizes(frames[*place], address, *offset, names);
+                    self.learn_sizes(frames[*place], address, *offset, names, learned);
                     let inner = place.checked_sub(1).filter(|inner| *inner >= start);
                     if inner.is_some_and(|inner| is_allocating(frames[inner], names)) {
-                        self.learn_owner(frames[*place], address, *offset, names);
+                        self.learn_owner(frames[*place], address, *offset, names, learned);
                     }
                 }
             }
@@ -220,44 +216,53 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks at the generic arguments of a function that may ask for memory of their type.
-    fn learn_sizes(&mut self, frame: Frame, address: u64, offset: UnitOffset, names: &Names) {
-        if !self.seen.insert((frame.function, frame.file)) {
-            return;
-        }
-        let text = |id| names.get(id).unwrap_or_default();
-        let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
-        let Some(texts) = types::value_arguments(name, symbol, file) else { return };
-        let Some(parameters) = self.units.type_parameters(&self.context, address, offset) else {
-            return;
-        };
-        // Where a name leaves allocators out, the entry has them.
-        let parameters = parameters.into_iter().filter(|it| !types::is_allocator_name(&it.name));
-        for (text, parameter) in texts.iter().zip(parameters) {
-            let element = types::array_element(text).zip(parameter.element_bytes);
-            let whole = parameter.bytes.map(|bytes| (*text, bytes));
-            for (text, bytes) in whole.into_iter().chain(element) {
-                self.note_size(text, bytes);
+    fn learn_sizes(
+        &mut self,
+        frame: Frame,
+        address: u64,
+        offset: UnitOffset,
+        names: &Names,
+        learned: &mut Learned,
+    ) {
+        let Self { context, units, seen, .. } = self;
+        let ids = seen.entry((frame.function, frame.file)).or_insert_with(|| {
+            let text = |id| names.get(id).unwrap_or_default();
+            let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
+            let Some(texts) = types::value_arguments(name, symbol, file) else { return Vec::new() };
+            let parameters = units.type_parameters(context, address, offset).unwrap_or_default();
+            // Where a name leaves allocators out, the entry has them.
+            let parameters =
+                parameters.into_iter().filter(|it| !types::is_allocator_name(&it.name));
+            let mut ids = Vec::new();
+            for (text, parameter) in texts.iter().zip(parameters) {
+                let element = types::array_element(text).zip(parameter.element_bytes);
+                let whole = parameter.bytes.map(|bytes| (*text, bytes));
+                let all = whole.into_iter().chain(element);
+                ids.extend(all.map(|(text, bytes)| learned.id(text, bytes)));
             }
-        }
+            ids
+        });
+        learned.push(ids);
     }
 
     /// Looks at the type that a function belongs to which asks for memory itself.
-    fn learn_owner(&mut self, frame: Frame, address: u64, offset: UnitOffset, names: &Names) {
-        if !self.owners_seen.insert((frame.function, frame.file)) {
-            return;
-        }
-        let text = |id| names.get(id).unwrap_or_default();
-        let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
-        let Some(owner) = types::own_type(name, symbol, file) else { return };
-        if let Some(bytes) = self.units.owner_bytes(&self.context, address, offset) {
-            self.note_size(&owner, bytes);
-        }
-    }
-
-    fn note_size(&mut self, text: &str, bytes: u64) {
-        let known = self.type_sizes.entry(text.to_owned()).or_insert(Some(bytes));
-        if *known != Some(bytes) {
-            *known = None;
-        }
+    fn learn_owner(
+        &mut self,
+        frame: Frame,
+        address: u64,
+        offset: UnitOffset,
+        names: &Names,
+        learned: &mut Learned,
+    ) {
+        let Self { context, units, owners_seen, .. } = self;
+        let ids = owners_seen.entry((frame.function, frame.file)).or_insert_with(|| {
+            let text = |id| names.get(id).unwrap_or_default();
+            let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
+            let owner = types::own_type(name, symbol, file);
+            let owned =
+                owner.and_then(|it| Some((it, units.owner_bytes(context, address, offset)?)));
+            owned.map(|(text, bytes)| learned.id(&text, bytes)).into_iter().collect()
+        });
+        learned.push(ids);
     }
 }

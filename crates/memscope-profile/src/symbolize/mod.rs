@@ -4,15 +4,19 @@
 //! module -> file (same build id?) -> debug file -> DWARF --- frames --+-> Profile
 //!                  |                                 | not covered     |
 //!                  +-> symbol table ------------- function name -------+
+//!                  +-> cache of an earlier look at the same build -----+
 //! ```
 //!
 //! Invariants: symbols come only from the file that ran; damaged files cost names, never a panic, a hang or memory
-//! out of proportion; the result does not depend on the number of threads. Deliberately absent: names of types and
+//! out of proportion; the result does not depend on the number of threads, nor on what is remembered. Deliberately absent: names of types and
 //! variables, and the network: who wants files from elsewhere brings a [`DebugFiles`].
 
+mod cache;
 mod demangle;
 mod dwarf;
 mod guard;
+mod known;
+mod learned;
 mod locate;
 mod module;
 mod names;
@@ -32,8 +36,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::model::{Frame, Profile, StringId, Symbols};
+use crate::model::{Frame, Module, Profile, StringId, Symbols};
 use crate::types;
+pub use cache::NameCache;
+use known::{Known, KnownBuilder};
 use module::ModuleFiles;
 pub use object_file::build_id;
 use task::{Found, Job, Task, Wanted};
@@ -41,6 +47,9 @@ use warning::Outcome;
 
 /// A module's addresses are split between threads only if each gets so many: every thread reads all unit headers.
 const MIN_SPLIT_ADDRESSES: usize = 1024;
+
+/// What is known of one build is kept up to so many addresses; then it is begun anew.
+const MAX_REMEMBERED: usize = 250_000;
 
 /// Where debug files come from that are not on this machine yet.
 pub trait DebugFiles: fmt::Debug + Send + Sync {
@@ -57,6 +66,8 @@ pub struct SymbolSearch {
     pub debug_directories: Vec<PathBuf>,
     /// Asked for what is in none of the folders. By default nobody is.
     pub elsewhere: Option<Arc<dyn DebugFiles>>,
+    /// Remembers what was found, so that a build is looked at once. By default nothing is remembered.
+    pub cache: Option<NameCache>,
     /// How many threads may work at once; at least one does. By default as many as there are processors, at most 8.
     pub threads: usize,
 }
@@ -67,6 +78,7 @@ impl Default for SymbolSearch {
         Self {
             debug_directories: vec![PathBuf::from("/usr/lib/debug")],
             elsewhere: None,
+            cache: None,
             threads: processors.min(8),
         }
     }
@@ -94,12 +106,12 @@ pub fn symbolize(
     search: &SymbolSearch,
     progress: &(dyn Fn(Progress) + Sync),
 ) {
-    let tasks = plan(profile, search.threads.max(1));
-    let total = tasks.iter().map(|task| task.wanted.len()).sum();
+    let run_start_ns = profile.run.start_ns;
+    let mut by_module = wanted(profile);
+    let total = by_module.iter().map(Vec::len).sum();
     if total == 0 {
         return;
     }
-    let run_start_ns = profile.run.start_ns;
     let done = AtomicUsize::new(0);
     let advance = |addresses| {
         if addresses > 0 {
@@ -107,21 +119,75 @@ pub fn symbolize(
             progress(Progress { done, total });
         }
     };
+    let mut found = Vec::new();
+    let mut remembered = HashMap::new();
+    if let Some(cache) = &search.cache {
+        for (place, wanted) in by_module.iter_mut().enumerate().filter(|(_, all)| !all.is_empty()) {
+            let module = &profile.modules[place];
+            let Some(known) = remember(cache, module, run_start_ns) else { continue };
+            let mut answered = Found::new(place, usize::MAX);
+            *wanted = known.answer(wanted, &mut answered);
+            if answered.asked > 0 {
+                answered.has_debug_info = true;
+                answered.debug_path.clone_from(&known.debug_path);
+                advance(answered.asked);
+                found.push(answered);
+            }
+            remembered.insert(place, known);
+        }
+    }
+    let tasks = plan(profile, by_module, search.threads.max(1));
+    let asked: Vec<_> = tasks.iter().map(|task| task.wanted.clone()).collect();
     let run =
         |task: Task| task.run(|module| ModuleFiles::open(module, run_start_ns, search), advance);
-    let found = run_all(tasks, search.threads.max(1), &run);
+    let looked_up = run_all(tasks, search.threads.max(1), &run);
+    if let Some(cache) = &search.cache {
+        keep(cache, profile, &asked, &looked_up, &remembered);
+    }
+    found.extend(looked_up);
     let mut sizes = types::TypeSizes::default();
     for found in &found {
-        for (text, bytes) in &found.type_sizes {
-            sizes.insert(found.module as u32 + 1, text, *bytes);
+        for (text, bytes) in found.learned.sizes() {
+            sizes.insert(found.module as u32 + 1, text, Some(bytes));
         }
     }
     merge(profile, found);
     types::assign(profile, &sizes);
 }
 
-/// Sorts the addresses that have no frames by module, the largest share of work first.
-fn plan(profile: &Profile, threads: usize) -> Vec<Task> {
+/// What a cache knows of a module whose file is still there. (Who looks at a file that was replaced is told so, whatever
+/// is remembered.)
+fn remember(cache: &NameCache, module: &Module, run_start_ns: u64) -> Option<Known> {
+    let known = cache.load(&module.build_id)?;
+    module::open_module(module, run_start_ns).ok().map(|_| known)
+}
+
+/// Keeps what was looked up, with what was known before. `asked` has the addresses of each of `found`.
+fn keep(
+    cache: &NameCache,
+    profile: &Profile,
+    asked: &[Vec<Wanted>],
+    found: &[Found],
+    remembered: &HashMap<usize, Known>,
+) {
+    let mut builders: HashMap<usize, KnownBuilder> = HashMap::new();
+    for (wanted, found) in asked.iter().zip(found).filter(|(_, found)| found.is_complete) {
+        let build_id = &profile.modules[found.module].build_id;
+        let builder = builders.entry(found.module);
+        builder
+            .or_insert_with(|| KnownBuilder::new(build_id, &found.debug_path))
+            .add(wanted, found);
+    }
+    for (place, mut builder) in builders {
+        if let Some(known) = remembered.get(&place).filter(|it| it.len() < MAX_REMEMBERED) {
+            builder.add_known(known);
+        }
+        cache.store(&profile.modules[place].build_id, &builder.build());
+    }
+}
+
+/// The addresses that have no frames, by module.
+fn wanted(profile: &Profile) -> Vec<Vec<Wanted>> {
     let mut by_module: Vec<Vec<Wanted>> = vec![Vec::new(); profile.modules.len()];
     for (place, address) in (0_u32..).zip(&profile.addresses) {
         let Some(number) = address.module.checked_sub(1).filter(|_| address.frames_len == 0) else {
@@ -134,12 +200,14 @@ fn plan(profile: &Profile, threads: usize) -> Vec<Task> {
         wanted
             .push(Wanted { address: address.address.wrapping_sub(bias).wrapping_sub(back), place });
     }
+    by_module.iter_mut().for_each(|wanted| wanted.sort_unstable());
+    by_module
+}
+
+/// Shares out the addresses, the largest share of work first.
+fn plan(profile: &Profile, by_module: Vec<Vec<Wanted>>, threads: usize) -> Vec<Task> {
     let mut tasks = Vec::new();
-    for (place, mut wanted) in by_module.into_iter().enumerate() {
-        if wanted.is_empty() {
-            continue;
-        }
-        wanted.sort_unstable();
+    for (place, wanted) in by_module.into_iter().enumerate().filter(|(_, all)| !all.is_empty()) {
         let job = Arc::new(Job::new(place, profile.modules[place].clone()));
         let parts = (wanted.len() / MIN_SPLIT_ADDRESSES).clamp(1, threads);
         let share = wanted.len().div_ceil(parts);

@@ -87,13 +87,19 @@ fn read_debug_info(
 ) -> io::Result<DebugInfo> {
     let main = DebugSections::read(source, |id| Some(id.name()))?;
     let supplementary = locate::supplementary_file(source, search);
+    let lacks_supplementary =
+        supplementary.is_none() && source.section(b".gnu_debugaltlink").is_some();
     let supplementary =
         supplementary.map(|file| DebugSections::read(&file, |id| Some(id.name()))).transpose()?;
     let package = PackageSections::read(module).or_else(|| PackageSections::read(&source.path));
-    Ok(DebugInfo { main, supplementary, package })
+    Ok(DebugInfo { main, supplementary, lacks_supplementary, package })
 }
 
-fn open_module(module: &model::Module, run_start_ns: u64) -> Result<ObjectFile, Trouble> {
+/// Opens a module's own file, if it is the one that ran.
+pub(super) fn open_module(
+    module: &model::Module,
+    run_start_ns: u64,
+) -> Result<ObjectFile, Trouble> {
     let (path, was_deleted) = match module.path.strip_suffix(" (deleted)") {
         Some(path) => (path, true),
         None => (module.path.as_str(), false),

@@ -16,6 +16,7 @@ pub(super) struct Names {
     ids: HashMap<Arc<str>, StringId>,
     functions: HashMap<StringId, Function>,
     bytes_left: usize,
+    is_full: bool,
 }
 
 /// What a function is called.
@@ -36,6 +37,7 @@ impl Names {
             ids: HashMap::from([(empty, 0)]),
             functions: HashMap::new(),
             bytes_left: max_bytes,
+            is_full: false,
         }
     }
 
@@ -44,8 +46,12 @@ impl Names {
         if let Some(&id) = self.ids.get(text) {
             return id;
         }
-        let Some(left) = self.bytes_left.checked_sub(text.len()) else { return 0 };
-        let Ok(id) = StringId::try_from(self.texts.len()) else { return 0 };
+        let (Some(left), Ok(id)) =
+            (self.bytes_left.checked_sub(text.len()), StringId::try_from(self.texts.len()))
+        else {
+            self.is_full = true;
+            return 0;
+        };
         self.bytes_left = left;
         let text: Arc<str> = Arc::from(text);
         self.texts.push(text.clone());
@@ -90,6 +96,11 @@ impl Names {
     /// The text of that number, unless it is the empty one.
     pub(super) fn get(&self, id: StringId) -> Option<&str> {
         self.texts.get(id as usize).map(|text| &**text).filter(|text| !text.is_empty())
+    }
+
+    /// Whether there was a text that had no room.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// The texts in the order of their numbers.

@@ -58,6 +58,7 @@ pub(super) struct DwoFiles {
     folder: PathBuf,
     files: Vec<OnceCell<Box<DebugSections>>>,
     used: Cell<usize>,
+    are_missing: Cell<bool>,
 }
 
 impl DwoFiles {
@@ -68,15 +69,32 @@ impl DwoFiles {
             folder,
             files: (0..MAX_DWO_FILES).map(|_| OnceCell::new()).collect(),
             used: Cell::new(0),
+            are_missing: Cell::new(false),
         }
     }
 
+    /// Whether a part was asked for that is not there.
+    pub(super) fn are_missing(&self) -> bool {
+        self.are_missing.get()
+    }
+
     /// The part that `load` asks for.
+    pub(super) fn load<'a>(
+        &'a self,
+        load: &SplitDwarfLoad<Bounded<'a>>,
+        package: Option<&DwarfPackage<Bounded<'a>>>,
+        limits: &'a Limits,
+    ) -> Option<Arc<Dwarf<Bounded<'a>>>> {
+        let part = self.find(load, package, limits);
+        self.are_missing.set(self.are_missing.get() || part.is_none());
+        part
+    }
+
     #[expect(
         clippy::arc_with_non_send_sync,
         reason = "addr2line asks for an Arc; it stays on this thread"
     )]
-    pub(super) fn load<'a>(
+    fn find<'a>(
         &'a self,
         load: &SplitDwarfLoad<Bounded<'a>>,
         package: Option<&DwarfPackage<Bounded<'a>>>,

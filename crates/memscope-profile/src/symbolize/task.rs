@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::dwarf::Lookup;
 use super::guard::Limits;
+use super::learned::Learned;
 use super::module::{ModuleFiles, Trouble};
 use super::names::Names;
 use super::split::DwoFiles;
@@ -65,12 +66,37 @@ pub(super) struct Found {
     /// Numbers in them are those of `names`.
     pub(super) frames: Vec<Frame>,
     pub(super) names: Names,
-    /// Sizes of types by their texts.
-    pub(super) type_sizes: Vec<(String, Option<u64>)>,
+    /// For each run, whether debug information covers the address.
+    pub(super) covered: Vec<bool>,
+    /// For each run, the sizes of types that its functions say.
+    pub(super) learned: Learned,
+    /// Whether there is nothing more to be had: all debug information was there, whole, and read.
+    pub(super) is_complete: bool,
     /// Addresses asked for.
     pub(super) asked: usize,
     /// Addresses for which debug information gave a function.
     pub(super) by_debug_info: usize,
+}
+
+impl Found {
+    /// Nothing yet, and room for `max_bytes` of names.
+    pub(super) fn new(module: usize, max_bytes: usize) -> Self {
+        Self {
+            module,
+            trouble: None,
+            debug_path: String::new(),
+            has_debug_info: false,
+            damage: None,
+            runs: Vec::new(),
+            frames: Vec::new(),
+            names: Names::new(max_bytes),
+            covered: Vec::new(),
+            learned: Learned::default(),
+            is_complete: false,
+            asked: 0,
+            by_debug_info: 0,
+        }
+    }
 }
 
 impl Task {
@@ -86,25 +112,10 @@ impl Task {
             Ok(files) => files.debug_info.as_ref().map_or(0, |info| info.size_bytes()),
             Err(_) => 0,
         };
-        let mut found = Found {
-            module: job.place,
-            trouble: None,
-            debug_path: String::new(),
-            has_debug_info: false,
-            damage: None,
-            runs: Vec::with_capacity(self.wanted.len()),
-            frames: Vec::new(),
-            // Distinct names cannot be longer than what they are read from, but demangled and joined with folders.
-            names: Names::new(
-                usize::try_from(debug_bytes)
-                    .unwrap_or(usize::MAX)
-                    .saturating_mul(2)
-                    .saturating_add(64 << 20),
-            ),
-            type_sizes: Vec::new(),
-            asked: self.wanted.len(),
-            by_debug_info: 0,
-        };
+        // Distinct names cannot be longer than what they are read from, but demangled and joined with folders.
+        let max_bytes = usize::try_from(debug_bytes).unwrap_or(usize::MAX).saturating_mul(2);
+        let mut found = Found::new(job.place, max_bytes.saturating_add(64 << 20));
+        found.asked = self.wanted.len();
         match files {
             Ok(files) => {
                 if let Some(path) = &files.debug_path {
@@ -112,8 +123,12 @@ impl Task {
                 }
                 found.has_debug_info = files.debug_info.is_some();
                 found.damage = files.damage.clone().map(|damage| (damage, self.wanted.len()));
-                self.use_debug_info(files, &mut found, &advance);
+                let has_all = self.use_debug_info(files, &mut found, &advance);
                 self.use_symbol_table(files, &mut found);
+                found.is_complete = has_all
+                    && files.debug_info.as_ref().is_some_and(|info| !info.lacks_supplementary)
+                    && found.damage.is_none()
+                    && !found.names.is_full();
             }
             Err(trouble) => {
                 found.trouble = Some(trouble.clone());
@@ -123,8 +138,14 @@ impl Task {
         found
     }
 
-    /// Fills in one run for each address, empty where debug information does not cover it.
-    fn use_debug_info(&self, files: &ModuleFiles, found: &mut Found, advance: &impl Fn(usize)) {
+    /// Fills in one run for each address, empty where debug information does not cover it. Whether all parts of the debug
+    /// information were there.
+    fn use_debug_info(
+        &self,
+        files: &ModuleFiles,
+        found: &mut Found,
+        advance: &impl Fn(usize),
+    ) -> bool {
         let limits = Limits::new(files.debug_info.as_ref().map_or(0, |info| info.size_bytes()));
         let dwo_files = DwoFiles::new(self.job.module.path.as_ref());
         let mut damaged = 0;
@@ -137,9 +158,15 @@ impl Task {
         }
         for (number, wanted) in self.wanted.iter().enumerate() {
             let start = found.frames.len();
-            let looked_up = lookup
-                .as_mut()
-                .map(|lookup| lookup.frames(wanted.address, &mut found.names, &mut found.frames));
+            let looked_up = lookup.as_mut().map(|lookup| {
+                lookup.frames(
+                    wanted.address,
+                    &mut found.names,
+                    &mut found.frames,
+                    &mut found.learned,
+                )
+            });
+            found.learned.end_run();
             if let Some(Err(error)) = looked_up {
                 damaged += 1;
                 damage = Some(error);
@@ -147,14 +174,15 @@ impl Task {
             let frames = &found.frames[start..];
             // Line tables alone know the file and line of a function that they do not name.
             let is_known = |frame: &Frame| frame.function != 0 || frame.file != 0;
-            found.by_debug_info += usize::from(frames.iter().any(is_known));
+            let is_covered = frames.iter().any(is_known);
+            found.by_debug_info += usize::from(is_covered);
+            found.covered.push(is_covered);
             found.runs.push((wanted.place, start, frames.len()));
             if (number + 1) % PROGRESS_STEP == 0 {
                 advance(PROGRESS_STEP);
             }
         }
         advance(self.wanted.len() % PROGRESS_STEP);
-        found.type_sizes.extend(lookup.into_iter().flat_map(Lookup::into_type_sizes));
         if let Some(error) = damage {
             let reason = if limits.are_reached() {
                 "it goes in circles".to_owned()
@@ -163,6 +191,7 @@ impl Task {
             };
             found.damage = Some((reason, damaged));
         }
+        !dwo_files.are_missing()
     }
 
     /// Names the outermost function, the one that the linker knows, where debug information does not say how the

@@ -4,6 +4,7 @@
 //! Every byte of a function is looked up, as if a call ended there, so that no test depends on which instructions the
 //! compiler chose. Deliberately absent: any figure of time.
 
+mod cache;
 mod damage;
 mod debug_files;
 mod frames;

@@ -172,7 +172,7 @@ pub(crate) fn symbolized(module: &Path, places: &[u64], search: &SymbolSearch) -
 
 /// No debug files but those that a test makes.
 pub(crate) fn search() -> SymbolSearch {
-    SymbolSearch { debug_directories: Vec::new(), elsewhere: None, threads: 2 }
+    SymbolSearch { debug_directories: Vec::new(), elsewhere: None, cache: None, threads: 2 }
 }
 
 /// What a profile promises: every number is in range.
