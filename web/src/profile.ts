@@ -57,6 +57,7 @@ export interface Payload {
     peak_bytes: number;
     peak_blocks: number;
     peak_capacity?: number;
+    largest_least_bytes?: number;
     live_bytes: number;
     allocated_bytes: number;
     allocations: number;

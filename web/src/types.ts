@@ -65,13 +65,14 @@ export function types(page: Page): HTMLElement {
     row.peak_capacity === undefined ? "–" : count(row.peak_capacity),
     row.known_by,
     bytes(Math.round(row.allocated_bytes / Math.max(1, row.allocations))),
+    row.largest_least_bytes === undefined ? "–" : bytes(row.largest_least_bytes),
     bytes(row.live_bytes),
     count(row.allocations),
   ];
   const body = h("div");
   const show = (n: number) =>
     body.replaceChildren(
-      plainTable(["Type", metric.label, "", "Blocks at the peak", "Room for", "Known by", "Mean block", "Live at end", "Allocations"], found.slice(0, n).map(rowOf)),
+      plainTable(["Type", metric.label, "", "Blocks at the peak", "Room for", "Known by", "Mean block", "Largest ≥", "Live at end", "Allocations"], found.slice(0, n).map(rowOf)),
       found.length > n ? h("button", { type: "button", class: "more", onclick: () => show(n * 4) }, `Show more: ${counted(found.length - n, "type")}`) : "",
     );
   show(ROWS);
@@ -80,7 +81,7 @@ export function types(page: Page): HTMLElement {
     {},
     h("p", { class: "note" },
       `Of ${amount(metric, total)}, ${share(known("size") + known("name"), total) || "nothing"} has a type; of ${share(known("size"), total) || "nothing"} its size fits the blocks. `,
-      "Where only the function is known, the line says “in”. Room is a capacity: how many values there were is not recorded. Click a type for its sites.",
+      "Where only the function is known, the line says “in”. Room is a capacity: how many values there were is not recorded. Nor are single sizes: the largest block has at least what is said. Click a type for its sites.",
     ),
     found.length > 0
       ? body

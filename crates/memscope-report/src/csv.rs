@@ -3,15 +3,17 @@
 //! Invariants: every row has the columns of the first; a text with a comma, a quote or a line break is quoted.
 //! Deliberately absent: separators and number formats by country. Figures are whole numbers in bytes, blocks, milliseconds.
 
+use crate::text::by_type::known_by;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Class, FrameView};
-use memscope_profile::model::Kind;
+use memscope_profile::model::{Kind, TypeEvidence};
 use std::io::{self, Write};
 
 const COLUMNS: &str = "peak_bytes,peak_blocks,live_bytes,live_blocks,allocated_bytes,allocations,frees,temporary,\
-first_ms,kind,function,file,line,stack";
+first_ms,kind,type,type_known_by,function,file,line,stack";
 
 /// Writes the table. `function`, `file` and `line` are those of the program's own function nearest to the allocation;
+/// `type` is what the blocks are, `type_known_by` how that is known: size, name, function (then it is none) or `-`;
 /// `stack` is all of it, innermost first, with ` < ` between. Fails only if `out` does.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let analysis = Analysis::new(profile);
@@ -42,7 +44,11 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
         let frames: Vec<_> = profile.stack_frames(site.stack).collect();
         let own = frames.iter().find(|view| analysis.class(view) == Class::User).or(frames.first());
         let line = own.map_or(0, FrameView::line);
-        write!(out, "{kind},{},", quoted(own.map_or("", |view| view.function())))?;
+        let heap_type = profile.heap_type(site);
+        let name = heap_type.map_or("", |it| &it.name);
+        let known_by = known_by(heap_type.map_or(TypeEvidence::Unknown, |it| it.evidence));
+        write!(out, "{kind},{},{known_by},", quoted(name))?;
+        write!(out, "{},", quoted(own.map_or("", |view| view.function())))?;
         write!(out, "{},{line},", quoted(own.map_or("", |view| view.file())))?;
         let stack: Vec<_> = frames.iter().map(crate::folded::whole_name).collect();
         write!(out, "{}\r\n", quoted(&stack.join(" < ")))?;

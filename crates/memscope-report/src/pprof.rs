@@ -61,7 +61,9 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
         if values != [0; 6] {
             let locations = locations(profile, site.stack);
             let mut sample = Message::new().packed(1, &locations).packed(2, &values);
-            if let Some(heap_type) = profile.heap_type(site) {
+            // Where only the function is known, the stack has it, and it is not called a type.
+            let heap_type = profile.heap_type(site).filter(|it| it.evidence.is_typed());
+            if let Some(heap_type) = heap_type {
                 let label = Message::new().number(1, tables.text(LABEL));
                 sample = sample.message(3, &label.number(2, tables.text(&heap_type.name)));
             }

@@ -5,6 +5,7 @@ mod profiles;
 use memscope_profile::Profile;
 use memscope_profile::analyze::Metric;
 use memscope_report::{csv, dhat, flamegraph, pprof, speedscope};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,6 +87,41 @@ fn go_tool_pprof_agrees() {
 }
 
 #[test]
+fn go_tool_pprof_reads_types() {
+    let profile = profiles::typed();
+    let path = file("typed.pb.gz", |out| pprof::write(&profile, out));
+    // What the blocks are is a label. Its values are those that are called types, each with its bytes.
+    let tags = go_tool_pprof(&["-tags", "-unit=B", "-sample_index=alloc_space"], &path);
+    let mut by_type: HashMap<&str, u64> = HashMap::new();
+    for site in &profile.sites {
+        if let Some(heap_type) = profile.heap_type(site).filter(|it| it.evidence.is_typed()) {
+            *by_type.entry(&heap_type.name).or_default() += site.counts.allocated_bytes;
+        }
+    }
+    assert!(by_type.len() > 2 && by_type.values().any(|bytes| *bytes > 0), "{by_type:?}");
+    let (_, values) = tags.split_once("type: Total").unwrap_or_else(|| panic!("{tags}"));
+    let read: HashMap<&str, u64> = values
+        .lines()
+        .filter_map(|line| {
+            let (figures, name) = line.split_once("): ")?;
+            Some((name.trim(), figures.trim().split('B').next()?.parse().ok()?))
+        })
+        .collect();
+    by_type.retain(|_, bytes| *bytes > 0);
+    assert_eq!(read, by_type, "{tags}");
+    let focused = go_tool_pprof(
+        &["-top", "-unit=B", "-sample_index=alloc_space", "-tagfocus=type=Vec<Order>"],
+        &path,
+    );
+    assert!(focused.contains(&format!("{}B,", by_type["Vec<Order>"])), "{focused}");
+    // Nothing is labelled where no types are known.
+    let untyped = file("untyped.pb.gz", |out| pprof::write(&profiles::order_service(), out));
+    let top = go_tool_pprof(&["-top", "-unit=B", "-sample_index=alloc_space"], &untyped);
+    assert!(top.contains(&format!(" of {}B total", profile.totals.allocated_bytes)), "{top}");
+    assert!(!go_tool_pprof(&["-tags"], &untyped).contains("type:"));
+}
+
+#[test]
 fn viewers_in_a_browser_agree() {
     let profile = profiles::order_service();
     let dhat = file("order_service.dhat.json", |out| dhat::write(&profile, out));
@@ -162,7 +198,7 @@ fn speedscope_s_schema_holds() {
 
 #[test]
 fn a_reader_of_tables_agrees() {
-    let mut profile = profiles::order_service();
+    let mut profile = profiles::typed();
     profile.strings[1] += ", \"quoted\"\nand broken";
     let mut text = Vec::new();
     csv::write(&profile, &mut text).expect("a Vec takes everything");
@@ -179,6 +215,15 @@ fn a_reader_of_tables_agrees() {
     assert_eq!(sum("live_bytes"), profile.totals.live_bytes);
     assert_eq!(&rows[0][column("function")], STORE);
     assert_eq!(&rows[0][column("line")], "42");
+    let typed = |row: &::csv::StringRecord| {
+        (row[column("type")].to_owned(), row[column("type_known_by")].to_owned())
+    };
+    for (row, site) in rows.iter().zip(&profile.sites) {
+        let name = profile.heap_type(site).map_or("", |it| &it.name);
+        assert_eq!(typed(row).0, name);
+        assert_eq!(typed(row).1 == "-", name.is_empty());
+    }
+    assert_eq!(typed(&rows[0]), ("Vec<Order>".to_owned(), "size".to_owned()));
     assert!(rows.iter().any(|row| row[column("stack")].contains("\"quoted\"\nand broken")));
 }
 

@@ -33,6 +33,11 @@ fn order_service_at_160_columns() {
 }
 
 #[test]
+fn the_heap_by_type() {
+    insta::assert_snapshot!(at_width(&profiles::typed(), 160));
+}
+
+#[test]
 fn order_service_sampled() {
     insta::assert_snapshot!(at_width(&profiles::sampled(), 100));
 }

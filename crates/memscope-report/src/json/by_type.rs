@@ -23,6 +23,8 @@ pub(super) struct TypeForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     live_capacity: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    largest_least_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<GrowthForm>,
     sites: Vec<u32>,
 }
@@ -47,6 +49,7 @@ impl TypeForm {
             live_blocks: counts.live_blocks(),
             live_bytes: counts.live_bytes(),
             live_capacity: line.live_capacity,
+            largest_least_bytes: line.largest_least_bytes,
             growth: GrowthForm::of_site(&counts),
             sites: line.sites,
         }

@@ -7,10 +7,12 @@ use super::growth::GrowthForm;
 use super::intervals::IntervalsForm;
 use super::named::{TaskForm, VariableForm};
 use super::processes::{InheritedForm, MarkForm, ProcessForm};
+use memscope_profile::analyze::Metric;
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
     Thread, Totals,
 };
+use memscope_profile::types::TypeHistogram;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// The document.
@@ -49,7 +51,7 @@ impl Serialize for Document<'_> {
         map.serialize_entry("format", "memscope-profile")?;
         map.serialize_entry("version", &super::VERSION)?;
         map.serialize_entry("run", &RunForm::of(&profile.run))?;
-        map.serialize_entry("completeness", &CompletenessForm::of(&profile.completeness))?;
+        map.serialize_entry("completeness", &CompletenessForm::of(profile))?;
         map.serialize_entry(
             "warnings",
             &List(|| {
@@ -162,10 +164,22 @@ struct CompletenessForm<'p> {
     truncated_stacks: u64,
     foreign_stacks: u64,
     peak_uncertainty_bytes: u64,
+    type_shares: TypeSharesForm,
+}
+
+/// How many of the allocated bytes have a type, and how that is known.
+#[derive(serde::Serialize)]
+struct TypeSharesForm {
+    size_checked_bytes: u64,
+    named_bytes: u64,
+    raw_bytes: u64,
+    unknown_bytes: u64,
 }
 
 impl<'p> CompletenessForm<'p> {
-    fn of(completeness: &'p Completeness) -> Self {
+    fn of(profile: &'p Profile) -> Self {
+        let completeness: &Completeness = &profile.completeness;
+        let shares = TypeHistogram::new(profile, Metric::AllocatedBytes).shares;
         Self {
             attempts: completeness.attempts,
             successes: completeness.successes,
@@ -174,6 +188,12 @@ impl<'p> CompletenessForm<'p> {
             truncated_stacks: completeness.truncated_stacks,
             foreign_stacks: completeness.foreign_stacks,
             peak_uncertainty_bytes: completeness.peak_uncertainty_bytes,
+            type_shares: TypeSharesForm {
+                size_checked_bytes: shares.size_checked,
+                named_bytes: shares.named,
+                raw_bytes: shares.raw,
+                unknown_bytes: shares.unknown,
+            },
         }
     }
 }

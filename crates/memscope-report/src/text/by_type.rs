@@ -94,6 +94,10 @@ fn columns(
             Some(mean) => figures.bytes(mean),
             None => String::new(),
         }),
+        // Single sizes are not recorded, so it is a bound.
+        column("largest ≥", &|line, _| {
+            line.largest_least_bytes.map_or_else(String::new, |it| figures.bytes(it))
+        }),
         column("allocated", &|_, counts| figures.bytes(counts.allocated_bytes)),
         column("allocations", &|_, counts| figures.count(counts.allocations)),
         column("sites", &|line, _| count(line.sites.len() as u64)),

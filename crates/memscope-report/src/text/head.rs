@@ -1,9 +1,13 @@
 //! The head of the report: the command, how it ended, how complete the recording is, warnings.
 
+use super::by_type;
+use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, Span, elide_middle, span};
 use super::units::{bytes, count, counted, duration, share};
+use memscope_profile::analyze::Metric;
 use memscope_profile::estimate::unseen_bytes;
 use memscope_profile::model::{Completeness, End, Era, Inherited, MissCause, Mode, Profile, Run};
+use memscope_profile::types::TypeHistogram;
 use std::io;
 
 /// A command longer than this many lines is cut in its middle.
@@ -189,6 +193,11 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
             "{} of blocks from before recording began, or whose allocation was missed.",
             counted(completeness.unknown_frees, "free")
         ));
+    }
+    if run.mode != Mode::Counting && !profile.types.is_empty() {
+        let shares = TypeHistogram::new(profile, Metric::AllocatedBytes).shares;
+        let figures = Figures::of(run);
+        facts.push(format!("Of all bytes allocated, {}.", by_type::evidence(&shares, figures)));
     }
     if completeness.peak_uncertainty_bytes > 0 {
         facts.push(format!(

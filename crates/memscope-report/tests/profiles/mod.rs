@@ -4,8 +4,8 @@
 use memscope_profile::Profile;
 use memscope_profile::estimate::Deviations;
 use memscope_profile::model::{
-    Address, Counts, End, Frame, Kind, Label, Mode, Module, Run, Sample, Site, SiteChange,
-    StackNode, Symbols, Task, Thread, Warning,
+    Address, Counts, End, Frame, HeapType, Kind, Label, Mode, Module, Run, Sample, Site,
+    SiteChange, StackNode, Symbols, Task, Thread, TypeEvidence, TypeLayout, Warning,
 };
 use std::collections::HashMap;
 
@@ -285,6 +285,32 @@ pub(crate) fn order_service() -> Profile {
     builder.add_up();
     finish(&mut builder.profile);
     builder.profile
+}
+
+/// The same service, with types: one of each evidence.
+pub(crate) fn typed() -> Profile {
+    let mut profile = order_service();
+    let heap_type = |name: &str, evidence, layout, value_bytes| HeapType {
+        name: name.to_owned(),
+        evidence,
+        layout,
+        value_bytes,
+    };
+    profile.types = vec![
+        heap_type("Vec<Order>", TypeEvidence::SizeChecked, TypeLayout::Array, 128),
+        heap_type("HashMap<u64, Order> table", TypeEvidence::Named, TypeLayout::Table, 0),
+        heap_type("String", TypeEvidence::Named, TypeLayout::Array, 1),
+        heap_type(
+            "in order_service::index::Index::grow",
+            TypeEvidence::Raw,
+            TypeLayout::Unknown,
+            0,
+        ),
+    ];
+    for (site, heap_type) in profile.sites.iter_mut().zip([1, 1, 2, 3, 3, 4]) {
+        site.heap_type = heap_type;
+    }
+    profile
 }
 
 fn finish(profile: &mut Profile) {
