@@ -61,6 +61,15 @@ pub fn c_program(name: &str) -> PathBuf {
     compile(name, stem, &["-pthread", "-ldl"])
 }
 
+/// The same, by other flags, `-O0` and the like, which go by the name of what is made.
+///
+/// # Panics
+/// As [`c_program`].
+pub fn c_program_with(name: &str, flags: &[&str]) -> PathBuf {
+    let stem = name.split('.').next().unwrap_or(name);
+    compile(name, &format!("{stem}{}", flags.concat()), flags)
+}
+
 /// What this process has compiled. Once only: a program that runs must not find its file replaced, for it may execute it
 /// again.
 static COMPILED: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());

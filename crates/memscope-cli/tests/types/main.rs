@@ -78,6 +78,28 @@ fn no_score_falls_and_nothing_is_wrong_whose_size_fits() {
     }
 }
 
+/// C++ says with its library's allocators what they are for. Where the program says `new` itself, or `malloc`, there is only
+/// the function.
+#[test]
+fn containers_of_cpp_are_named_and_what_the_program_asks_for_itself_is_not_typed() {
+    for flags in [&["-O0"] as &[&str], &["-O2"], &["-O2", "-g1"], &["-Os"]] {
+        let (profile, labelled) = record(&testprograms::c_program_with("types.cpp", flags));
+        let score = Score::of_profile(&profile, &labelled);
+        let misses = &score.misses;
+        println!("{flags:?} {score:?}");
+        assert_eq!((score.wrong.blocks, score.unknown.blocks), (0, 0), "{flags:?} {misses:#?}");
+        assert_eq!((score.raw.blocks, misses.len()), (3, 3), "{flags:?} {misses:#?}");
+        assert!(
+            misses.keys().all(|miss| miss.contains("said to be 'in bare(int)'")),
+            "{misses:#?}"
+        );
+        let checked = score.right_checked.shares(score.right);
+        // With less debug information there are no sizes.
+        let has_sizes = !flags.contains(&"-g1");
+        assert_eq!(checked.iter().all(|share| *share > 70.0), has_sizes, "{flags:?} {checked:?}");
+    }
+}
+
 /// By command only: it builds a program a dozen times.
 #[test]
 fn the_table_of_all_builds() {

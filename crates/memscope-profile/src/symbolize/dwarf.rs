@@ -228,6 +228,11 @@ impl<'a> Lookup<'a> {
         let ids = seen.entry((frame.function, frame.file)).or_insert_with(|| {
             let text = |id| names.get(id).unwrap_or_default();
             let (name, symbol, file) = (text(frame.function), text(frame.symbol), text(frame.file));
+            // In C++ the class has the argument.
+            if let Some(text) = types::allocated_argument(name) {
+                let bytes = units.owner_argument_bytes(context, address, offset);
+                return bytes.map(|bytes| learned.id(text, bytes)).into_iter().collect();
+            }
             let Some(texts) = types::value_arguments(name, symbol, file) else { return Vec::new() };
             let parameters = units.type_parameters(context, address, offset).unwrap_or_default();
             // Where a name leaves allocators out, the entry has them.

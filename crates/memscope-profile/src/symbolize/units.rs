@@ -133,15 +133,52 @@ impl<'a> Units<'a> {
         offset: UnitOffset,
     ) -> Option<u64> {
         let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
+        let place = self.declaration(covering, offset)?;
+        let unit = place.unit(covering);
+        let start = unit.header.debug_info_offset()?.0;
+        self.owners.owner(start, unit, place.offset())?.bytes
+    }
+
+    /// Bytes of a value of the first type that the class of the function at `offset` has as an argument.
+    pub(super) fn owner_argument_bytes(
+        &mut self,
+        context: &Context<Bounded<'a>>,
+        address: u64,
+        offset: UnitOffset,
+    ) -> Option<u64> {
+        let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
+        let place = self.declaration(covering, offset)?;
+        let unit = place.unit(covering);
+        let start = unit.header.debug_info_offset()?.0;
+        let owner = self.owners.owner(start, unit, place.offset())?.offset;
+        let argument = children(unit, owner, gimli::DW_TAG_template_type_parameter);
+        let argument = argument.into_iter().next()??;
+        let place = match place {
+            Place::Covering(_) => Place::Covering(owner),
+            Place::Other(unit, _) => Place::Other(unit, owner),
+        };
+        let mut of = self.referred(covering, &place, argument)?;
+        // A name for another type has no size of its own.
+        for _ in 0..MAX_REFERENCES {
+            if let Some(bytes) = self.bytes(covering, &of, 0) {
+                return Some(bytes);
+            }
+            let entry = of.unit(covering).entry(of.offset()).ok()?;
+            of = self.attribute_type(covering, &of, &entry)?;
+        }
+        None
+    }
+
+    /// Where the function at `offset` is declared.
+    fn declaration(
+        &mut self,
+        covering: UnitRef<'_, Bounded<'a>>,
+        offset: UnitOffset,
+    ) -> Option<Place<'a>> {
         let mut place = Place::Covering(offset);
         for _ in 0..MAX_REFERENCES {
-            let unit = place.unit(covering);
-            let entry = unit.entry(place.offset()).ok()?;
-            let Some(next) = self.origin(covering, &place, &entry) else {
-                // The last one is the declaration.
-                let start = unit.header.debug_info_offset()?.0;
-                return self.owners.bytes(start, unit, place.offset());
-            };
+            let entry = place.unit(covering).entry(place.offset()).ok()?;
+            let Some(next) = self.origin(covering, &place, &entry) else { return Some(place) };
             place = next;
         }
         None

@@ -14,6 +14,7 @@
 //! capacity is not a length).
 
 mod call;
+mod cpp;
 mod fit;
 mod histogram;
 mod rules;
@@ -47,19 +48,32 @@ impl TypeSizes {
         }
     }
 
+    /// The size of a Rust type.
     fn get(&self, module: u32, text: &str) -> Option<u64> {
-        let by_debug_info = || self.0.get(&(module, text.to_owned())).copied().flatten();
-        text::known_bytes(text).or_else(by_debug_info)
+        text::known_bytes(text).or_else(|| self.of_debug_info(module, text))
+    }
+
+    /// The size that debug information has for a type of whatever language.
+    fn of_debug_info(&self, module: u32, text: &str) -> Option<u64> {
+        self.0.get(&(module, text.to_owned())).copied().flatten()
     }
 }
 
 /// The generic arguments of a function that a rule knows, allocators left out; `None` for any other function.
 pub(crate) fn value_arguments<'n>(name: &'n str, symbol: &str, file: &str) -> Option<Vec<&'n str>> {
+    if let Some(made) = cpp::made(name) {
+        return Some(vec![made]);
+    }
     let call = Call::of(name, symbol.starts_with("_R"), file);
     rules::find(&call.module, call.function).next()?;
     let arguments: Vec<_> =
         call.arguments.into_iter().filter(|text| !rules::is_allocator(text)).collect();
     (!arguments.is_empty()).then_some(arguments)
+}
+
+/// The type that a C++ allocator is for, of whose class this function is; `None` for any other function.
+pub(crate) fn allocated_argument(name: &str) -> Option<&str> {
+    cpp::allocated(name)
 }
 
 /// The type that a function of the program's own belongs to, as it is written in the function's name with the concrete
@@ -123,6 +137,7 @@ impl<'p> Steps<'p> {
             let is_v0 = profile.string(frame.symbol).starts_with("_R");
             Step {
                 call: Call::of(function, is_v0, profile.string(frame.file)),
+                name: function,
                 is_named: !function.is_empty(),
                 is_inlined: frame.inlined,
             }
@@ -140,6 +155,7 @@ impl<'p> Steps<'p> {
 /// The type of a site's blocks; `None` if nothing is known.
 fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> Option<HeapType> {
     let mut module = 0;
+    let mut modules = Vec::new();
     let steps: Vec<_> = profile
         .stack_frames(site.stack)
         .take(MAX_FRAMES)
@@ -147,10 +163,19 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
             if module == 0 {
                 module = view.address().module;
             }
+            modules.push(view.address().module);
             all.of(&view)
         })
         .collect();
-    let steps = &steps[walk::entry(&steps)..];
+    let entry = walk::entry(&steps);
+    let (inside, steps) = steps.split_at(entry);
+    if inside.last().is_some_and(|step| cpp::is_operator_new(step.name)) {
+        let Some(said) = cpp::read(steps) else { return raw(steps) };
+        // `operator new` is the library's own, and its caller the program's.
+        let module = modules.get(entry).copied().unwrap_or_default();
+        let (family, value_bytes) = (said.family, sizes.of_debug_info(module, &said.value));
+        return settle(profile, site, family, value_bytes, said.name).or_else(|| raw(steps));
+    }
     let Some(said) = walk::read(steps, |text| sizes.get(module, text)) else {
         let is_exact = profile.run.mode == Mode::Exact;
         return own(steps, |text| sizes.get(module, text).filter(|_| is_exact), &site.counts)
@@ -165,6 +190,17 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
         (family, _) => (family, said.value.as_str()),
     };
     let value_bytes = sizes.get(module, value);
+    settle(profile, site, family, value_bytes, said.name()).or_else(|| raw(steps))
+}
+
+/// A type that functions say, if what is known of sizes does not contradict it.
+fn settle(
+    profile: &Profile,
+    site: &Site,
+    family: Family,
+    value_bytes: Option<u64>,
+    name: String,
+) -> Option<HeapType> {
     let fit = match value_bytes {
         Some(value_bytes) if profile.run.mode == Mode::Exact => {
             fit::compare(family, value_bytes, &site.counts)
@@ -174,7 +210,7 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
     let evidence = match fit {
         Fit::Checked => TypeEvidence::SizeChecked,
         Fit::Unchecked => TypeEvidence::Named,
-        Fit::Contradicted => return raw(steps),
+        Fit::Contradicted => return None,
     };
     let layout = match family {
         Family::Array => TypeLayout::Array,
@@ -182,7 +218,7 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
         Family::Table => TypeLayout::Table,
         Family::Shared => TypeLayout::SharedArray,
     };
-    Some(HeapType { name: said.name(), evidence, layout, value_bytes: value_bytes.unwrap_or(0) })
+    Some(HeapType { name, evidence, layout, value_bytes: value_bytes.unwrap_or(0) })
 }
 
 /// A value of the type whose method asked for the block itself, if its size is the block's.

@@ -143,7 +143,6 @@ pub(super) const ROWS: &[Row] = &[
     row("bytes::bytes",                    ANY, Array, Given("u8"), "Bytes", Public),
     row("compact_str",                     ANY, Array, Always("u8"), "CompactString", Public),
     row("thin_vec",                        ANY, Shared, Argument(0), "ThinVec<{T}>", Public),
-    // C++.
 ];
 
 /// Types that stand for another: the path, and what is written instead of a value of it (in a box), or of many.
@@ -202,6 +201,7 @@ const LIBRARIES: &[&str] = &[
     "hashbrown",
     "allocator_api2",
     "__rustc",
+    "__gnu_cxx",
     "memscope_capture",
     "memscope_rs",
     "indexmap",

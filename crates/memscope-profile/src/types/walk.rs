@@ -9,6 +9,7 @@
 //! sizes of blocks, which [`super::fit`] compares afterwards.
 
 use super::call::Call;
+use super::cpp;
 use super::rules::{self, Family, Row, Trust, Values};
 use super::text;
 
@@ -23,6 +24,8 @@ const MAX_FRAMES: usize = 96;
 pub(super) struct Step<'a> {
     /// What its name says.
     pub(super) call: Call<'a>,
+    /// Its name as it stands.
+    pub(super) name: &'a str,
     /// Whether it has a name at all.
     pub(super) is_named: bool,
     /// Whether it was inlined into the next.
@@ -51,7 +54,9 @@ impl Said<'_> {
 /// Where a stack leaves the allocator: frames before are not the program's business.
 pub(super) fn entry(steps: &[&Step<'_>]) -> usize {
     let looked_at = &steps[..steps.len().min(MAX_ENTRY_FRAMES)];
-    let is_entry = |step: &&Step<'_>| rules::is_entry(&step.call.module, step.call.function);
+    let is_entry = |step: &&Step<'_>| {
+        cpp::is_operator_new(step.name) || rules::is_entry(&step.call.module, step.call.function)
+    };
     looked_at.iter().rposition(is_entry).map_or(0, |at| at + 1)
 }
 
