@@ -20,7 +20,7 @@ use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Metric};
 use memscope_profile::model::TypeEvidence;
-use memscope_profile::types::TypeHistogram;
+use memscope_profile::types::{TypeHistogram, TypeLine};
 use memscope_report::text::{site_name, site_stack};
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
@@ -30,6 +30,9 @@ use std::time::{Duration, Instant};
 
 /// Lines of each ranking.
 const MAX_LINES: usize = 200;
+
+/// Sites of a type that are listed with it.
+const MAX_SITES_OF_TYPE: usize = 12;
 
 /// A look is followed by a pause of so many times its own duration: what reads a hundred thousand stacks takes their
 /// counters out of the cache of the processor that writes them.
@@ -235,10 +238,28 @@ fn ranked(of: Of, by: &'static str, lines: impl Iterator<Item = Line>) -> Rankin
 
 fn types(profile: &Profile) -> Ranking {
     let histogram = TypeHistogram::new(profile, Metric::LiveAtEnd);
+    let (analysis, base) = (Analysis::new(profile), base());
+    // The sites of a type, those with the most first.
+    let sites = |line: &TypeLine<'_>| {
+        let live = |site: &u32| profile.sites[*site as usize].counts.live_bytes();
+        let mut sites: Vec<u32> =
+            line.sites.iter().copied().filter(|site| live(site) > 0).collect();
+        sites.sort_by_key(|site| Reverse(live(site)));
+        let more = sites.len().saturating_sub(MAX_SITES_OF_TYPE);
+        let mut texts: Vec<_> = sites
+            .iter()
+            .take(MAX_SITES_OF_TYPE)
+            .map(|site| {
+                format!("{}  {}", screen::bytes(live(site)), site_name(&analysis, *site, &base))
+            })
+            .collect();
+        texts.extend((more > 0).then(|| format!("and {more} more sites")));
+        texts
+    };
     let lines = histogram.present().iter().map(|it| Line {
         name: if it.name.is_empty() { "(unknown)".to_owned() } else { it.name.to_owned() },
         value: it.counts.live_bytes(),
-        stack: vec![format!(
+        stack: std::iter::once(format!(
             "{} blocks alive, from {} sites; known by {}",
             it.counts.live_blocks(),
             it.sites.len(),
@@ -248,7 +269,9 @@ fn types(profile: &Profile) -> Ranking {
                 TypeEvidence::Raw => "function only",
                 TypeEvidence::Unknown => "nothing",
             }
-        )],
+        ))
+        .chain(sites(it))
+        .collect(),
     });
     ranked(Of::Types, "live", lines)
 }

@@ -264,7 +264,7 @@ fn key(line: &Line, of: Of) -> String {
 }
 
 /// Bytes with a unit of their size.
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = n as f64;
     let mut unit = "B";

@@ -182,11 +182,12 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
             .or_else(|| raw(steps));
     };
     // A value without a size of its own is many.
+    let is_bytes = rules::BYTES.contains(&said.value.as_str());
     let (family, value) = match (said.family, text::slice_element(&said.value)) {
         (Family::Value, Some(element)) => (Family::Array, element),
-        (Family::Value, None) if said.value == "str" => (Family::Array, "u8"),
+        (Family::Value, None) if is_bytes => (Family::Array, "u8"),
         (Family::Shared, Some(element)) => (Family::Shared, element),
-        (Family::Shared, None) if said.value == "str" => (Family::Shared, "u8"),
+        (Family::Shared, None) if is_bytes => (Family::Shared, "u8"),
         (family, _) => (family, said.value.as_str()),
     };
     let value_bytes = sizes.get(module, value);

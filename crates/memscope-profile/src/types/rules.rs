@@ -89,7 +89,7 @@ const BOXED_SLICES: &[&str] =
 const READS: &[&str] =
     &["read_to_string", "default_read_to_string", "append_to_string", "read_line"];
 
-/// The rules.
+/// The rules. (What keeps its values in itself, as arrayvec does, asks for no memory and needs none.)
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
     // Sequences.
@@ -160,6 +160,13 @@ pub(super) const WRAPPERS: &[(&str, Family, &str)] = &[
     ("indexmap::Bucket",                           Array, "IndexMap<{0}, {1}> entries"),
     ("()",                                         Table, "HashMap<{0}, {1}> table"),
 ];
+
+/// Types of values without a size of their own, which are bytes.
+pub(super) const BYTES: &[&str] =
+    &["str", "std::ffi::os_str::OsStr", "std::path::Path", "core::ffi::c_str::CStr"];
+
+/// What is around the value of a map, and what such a map is called.
+const SHARDED: &[(&str, &str, &str)] = &[("dashmap::util::SharedValue<", "HashMap<", "DashMap<")];
 
 /// Names of maps whose second argument says that they are sets.
 const SETS: &[(&str, &str, &str)] = &[
@@ -293,6 +300,12 @@ pub(super) fn name(row: &Row, value: &str, arguments: &[&str]) -> String {
     let text = template.replace("{T}", inner.unwrap_or(&value));
     let text = if text.contains("{0}") { text.replace("{0}", &argument(0)) } else { text };
     let text = if text.contains("{1}") { text.replace("{1}", &argument(1)) } else { text };
+    for (around, start, sharded) in SHARDED {
+        let held = arguments.get(1).is_some_and(|value| value.starts_with(around));
+        if let Some(rest) = text.strip_prefix(start).filter(|_| held) {
+            return format!("{sharded}{rest}");
+        }
+    }
     for (start, end, set) in SETS {
         if let Some(inner) = text.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)) {
             let kind = end.rsplit(' ').next().unwrap_or_default();

@@ -157,6 +157,11 @@ const CALLED: &[(&str, &str)] = &[
         "- reserve_rehash<(u32, shop::Key), alloc::alloc::Global> @r/hashbrown-0.16.1/src/raw/mod.rs",
         "HashMap<u32, Key> table",
     ),
+    (
+        "- reserve_rehash<(u32, dashmap::util::SharedValue<shop::Key>), A> @r/hashbrown-0.14.5/src/raw/mod.rs",
+        "DashMap<u32, Key> table",
+    ),
+    ("i clone_from_ref<std::ffi::os_str::OsStr> @alloc/src/boxed.rs", "Box<OsStr>"),
     ("i insert<u32, ()> @r/hashbrown-0.16.1/src/map.rs", "HashSet<u32> table"),
     ("i reserve<shop::Key> @r/hashbrown-0.15.0/src/table.rs", "HashTable<Key> table"),
     (
@@ -238,6 +243,19 @@ fn no_rule_is_without_a_line() {
         .filter(|path| !CALLED.iter().any(|(frames, _)| frames.contains(&format!("<{path}<"))))
         .collect();
     assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn texts_without_a_size_have_that_of_their_bytes() {
+    for text in rules::BYTES {
+        let frames = format!(
+            "i alloc @alloc/src/alloc.rs\n i clone_from_ref<{text}> @alloc/src/boxed.rs\n - shop::fill @main.rs"
+        );
+        // Debug information has a size for them, which is that of what comes before the bytes.
+        let (name, evidence) = typed(&frames, (57, 645), &[(text, 0)]);
+        assert!(name.starts_with("Box<"), "{name}");
+        assert_eq!(evidence, TypeEvidence::Named);
+    }
 }
 
 #[test]
