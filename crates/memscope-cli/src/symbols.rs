@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn the_folder_of_names_is_where_the_environment_says() {
-        let table: [(&[(&str, &str)], Option<&str>); 8] = [
+        /// Variables, and the folder that they name.
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let table: [Case<'_>; 8] = [
             (&[], None),
             (&[("HOME", "/home/a")], Some("/home/a/.cache/memscope")),
             (&[("HOME", "home")], None),

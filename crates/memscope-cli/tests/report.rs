@@ -173,3 +173,45 @@ fn the_region_of_a_program_that_runs_can_be_shown() {
     rustix::process::kill_process(memscope, rustix::process::Signal::TERM).unwrap();
     assert_eq!(running.end().code(), 143);
 }
+
+#[test]
+fn names_are_remembered_where_the_environment_says_and_the_report_is_the_same() {
+    let program = testprograms::c_program_with("types.cpp", &["-O2"]);
+    let folder = tempfile::tempdir().unwrap();
+    let types = |cache: &str| {
+        let json = folder.path().join("profile.json");
+        let mut command = memscope();
+        command.args(["run", "--quiet", "--json"]).arg(&json).arg("--").arg(&program);
+        command
+            .env_remove("MEMSCOPE_CACHE")
+            .env("HOME", folder.path())
+            .env_remove("XDG_CACHE_HOME");
+        if !cache.is_empty() {
+            command.env("MEMSCOPE_CACHE", cache);
+        }
+        let outcome = Outcome::of(&mut command);
+        assert_eq!((outcome.code(), &*outcome.stderr), (0, ""));
+        let text = fs::read_to_string(&json).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let types = json["types"].as_array().unwrap().iter();
+        let mut types: Vec<_> = types
+            .map(|it| format!("{} {} {}", it["name"], it["evidence"], it["allocated_bytes"]))
+            .collect();
+        types.sort();
+        (types, json["frames"].as_array().unwrap().len())
+    };
+    let usual = folder.path().join(".cache/memscope");
+    let plain = types("off");
+    assert!(
+        plain.0.iter().any(|it| it.contains("std::vector<Order>") && it.contains("size_checked"))
+    );
+    assert!(!usual.exists());
+    assert_eq!(types(""), plain);
+    assert!(fs::read_dir(&usual).unwrap().count() > 0);
+    assert_eq!(types(""), plain);
+    let named = folder.path().join("names");
+    assert_eq!(types(named.to_str().unwrap()), plain);
+    assert!(fs::read_dir(&named).unwrap().count() > 0);
+    // Where there is no place for a folder.
+    assert_eq!(types("/dev/null/names"), plain);
+}

@@ -304,7 +304,7 @@ mod tests {
             |it| it.texts.push('x'),
             // In the middle of a letter.
             |it| {
-                (it.text_bytes[1], it.text_bytes[2]) = (it.text_bytes[1] - 2, it.text_bytes[2] + 2)
+                (it.text_bytes[1], it.text_bytes[2]) = (it.text_bytes[1] - 2, it.text_bytes[2] + 2);
             },
             |it| it.text_bytes[0] = 1,
             |it| it.text_bytes[1] = u32::MAX,
