@@ -11,7 +11,7 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::sync::AtomicU64;
+use super::sync::{AtomicU64, const_fn};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +33,26 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    fn new() -> Self {
-        Self {
-            counts: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
-            holder: AtomicU64::new(0),
+    const_fn! {
+        fn new() -> Self {
+            Self {
+                counts: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
+                holder: AtomicU64::new(0),
+            }
         }
+    }
+
+    /// One that nobody holds or writes: a place to point to.
+    #[cfg(not(loom))]
+    pub(super) const fn nobodys() -> &'static Self {
+        static NOBODYS: Shard = Shard::new();
+        &NOBODYS
+    }
+
+    /// The same in a model, where a shard cannot be a static.
+    #[cfg(loom)]
+    pub(super) fn nobodys() -> &'static Self {
+        Box::leak(Box::new(Self::new()))
     }
 
     /// Counts one event. Only for the holder.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use super::serial::Serial;
 use super::shard::Shard;
 use super::shards::Shards;
-use super::sync::thread_locals;
+use super::sync::{const_fn, thread_locals};
 
 /// Instances that a thread can record in by turns without going back to its claims.
 const WAY_COUNT: usize = 8;
@@ -39,6 +39,24 @@ impl Way {
     const EMPTY: Self = Self { instance: 0, shard: None };
 }
 
+/// Where a thread recorded last.
+#[derive(Clone, Copy)]
+struct Latest {
+    /// Number of the instance. No instance has [`NO_INSTANCE`], so that a comparison is all that recording needs.
+    instance: u64,
+    shard: &'static Shard,
+}
+
+const NO_INSTANCE: u64 = u64::MAX;
+
+impl Latest {
+    const_fn! {
+        fn nowhere() -> Self {
+            Self { instance: NO_INSTANCE, shard: Shard::nobodys() }
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Ready,
@@ -47,7 +65,7 @@ enum Phase {
 }
 
 thread_locals! {
-    static LATEST: Cell<Way> = Cell::new(Way::EMPTY);
+    static LATEST: Cell<Latest> = Cell::new(Latest::nowhere());
     static WAYS: [Cell<Way>; WAY_COUNT] = [const { Cell::new(Way::EMPTY) }; WAY_COUNT];
     static PHASE: Cell<Phase> = Cell::new(Phase::Ready);
     static CLAIMS: RefCell<Claims> = RefCell::new(Claims::new());
@@ -56,8 +74,8 @@ thread_locals! {
 /// The calling thread's shard in an instance, if that is where it recorded last.
 #[inline(always)]
 pub(super) fn latest(instance: u64) -> Option<&'static Shard> {
-    let way = LATEST.try_with(Cell::get).ok()?;
-    if way.instance == instance { way.shard } else { None }
+    let latest = LATEST.try_with(Cell::get).ok()?;
+    (latest.instance == instance).then_some(latest.shard)
 }
 
 /// The calling thread's shard in an instance, claimed if need be. `None` if it cannot claim now.
@@ -68,8 +86,9 @@ pub(super) fn shard(instance: u64, shards: &Shards) -> Option<&'static Shard> {
         way = Way { instance, shard: Some(claimed(instance, shards)?) };
         let _ = WAYS.try_with(|ways| ways[at].set(way));
     }
-    let _ = LATEST.try_with(|latest| latest.set(way));
-    way.shard
+    let shard = way.shard?;
+    let _ = LATEST.try_with(|latest| latest.set(Latest { instance, shard }));
+    Some(shard)
 }
 
 fn claimed(instance: u64, shards: &Shards) -> Option<&'static Shard> {
@@ -131,7 +150,9 @@ impl Drop for Claims {
     fn drop(&mut self) {
         // First forget, then give back: nothing may be written through a cache once another thread can claim.
         let _ = PHASE.try_with(|phase| phase.set(Phase::Ended));
-        let _ = LATEST.try_with(|latest| latest.set(Way::EMPTY));
+        let _ = LATEST.try_with(|latest| {
+            latest.set(Latest { instance: NO_INSTANCE, ..latest.get() });
+        });
         let _ = WAYS.try_with(|ways| ways.iter().for_each(|way| way.set(Way::EMPTY)));
         for claim in self.by_instance.values() {
             claim.shard.release(claim.number);
