@@ -10,7 +10,7 @@
 
 use crate::arch;
 use crate::counting::find_row;
-use crate::event::{self, add, before_fall, flush_if_due};
+use crate::event::{self, UNFLUSHED_BYTES, add, before_fall, flush_if_due};
 use crate::process::PROCESS;
 use crate::thread::Guard;
 use core::sync::atomic::Ordering;
@@ -19,7 +19,6 @@ use memscope_region::header::MODE_SAMPLED;
 use memscope_region::row::{BY_MODE_COUNTED, COUNTS_PER_BLOCK, ThreadCells};
 
 /// Counts an allocation of `size` bytes.
-#[inline(always)]
 pub(crate) fn allocated(start: impl Fn(), size: usize) {
     let Some((row, header)) = known_place().or_else(|| find_place(start)) else { return };
     add(&row.by_mode[BY_MODE_COUNTED], 1);
@@ -29,7 +28,6 @@ pub(crate) fn allocated(start: impl Fn(), size: usize) {
 }
 
 /// Counts that a block of `size` bytes is about to be freed.
-#[inline(always)]
 pub(crate) fn freed(start: impl Fn(), size: usize) {
     let Some((row, header)) = known_place().or_else(|| find_place(start)) else { return };
     before_fall(header, row);
@@ -37,6 +35,47 @@ pub(crate) fn freed(start: impl Fn(), size: usize) {
     add(&row.by_mode[BY_MODE_COUNTED + 3], size as u64);
     add(&row.unflushed_bytes, (size as u64).wrapping_neg());
     flush_if_due(header, row);
+}
+
+/// Counts an allocation as [`allocated`] does, if nothing but the counting is to be done. False: it is not counted yet. So
+/// the way that nearly every event goes needs no register to be kept.
+#[inline(always)]
+pub(crate) fn allocated_plainly(size: usize) -> bool {
+    let Some((row, _)) = known_place() else { return false };
+    if is_flush_due(row, size as u64) {
+        return false;
+    }
+    add(&row.by_mode[BY_MODE_COUNTED], 1);
+    add(&row.by_mode[BY_MODE_COUNTED + 1], size as u64);
+    add(&row.unflushed_bytes, size as u64);
+    true
+}
+
+/// Counts a free as [`freed`] does, if nothing but the counting is to be done. False: it is not counted yet.
+#[inline(always)]
+pub(crate) fn freed_plainly(size: usize) -> bool {
+    let Some((row, header)) = known_place() else { return false };
+    // ORDERING: relaxed; see `event::before_fall`.
+    let live = header
+        .live_bytes
+        .load(Ordering::Relaxed)
+        .wrapping_add(row.unflushed_bytes.load(Ordering::Relaxed));
+    let is_above_peak = live as i64 > header.peak_bytes.load(Ordering::Relaxed) as i64;
+    if is_above_peak || is_flush_due(row, (size as u64).wrapping_neg()) {
+        return false;
+    }
+    add(&row.by_mode[BY_MODE_COUNTED + 2], 1);
+    add(&row.by_mode[BY_MODE_COUNTED + 3], size as u64);
+    add(&row.unflushed_bytes, (size as u64).wrapping_neg());
+    true
+}
+
+/// Whether the thread would hold back too much with so many bytes more.
+#[inline(always)]
+fn is_flush_due(row: &ThreadCells, more: u64) -> bool {
+    // ORDERING: relaxed; this thread is the cell's one writer.
+    let held = row.unflushed_bytes.load(Ordering::Relaxed).wrapping_add(more);
+    held.wrapping_add(UNFLUSHED_BYTES as u64) >= 2 * UNFLUSHED_BYTES as u64
 }
 
 /// Counts that the allocator returned no block.

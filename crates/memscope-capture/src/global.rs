@@ -381,7 +381,9 @@ impl<A: GlobalAlloc> Global<A> {
                 return self.dealloc_switched(block, size, align);
             }
             if way & !CHANGED == COUNTING {
-                counted::freed(Own::start, size);
+                if !counted::freed_plainly(size) {
+                    return self.dealloc_counted(block, size, align);
+                }
             } else if way == SAMPLED && may_be_sampled(block as usize) {
                 return self.dealloc_otherwise(block, size, align);
             }
@@ -408,6 +410,14 @@ impl<A: GlobalAlloc> Global<A> {
     #[inline(never)]
     unsafe fn dealloc_switched(&self, block: *mut u8, size: usize, align: usize) {
         switched::freeing(block.cast(), size, false);
+        // SAFETY: as in `dealloc`.
+        unsafe { self.inner.dealloc(block, self.layout(size, align)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_counted(&self, block: *mut u8, size: usize, align: usize) {
+        counted::freed(Own::start, size);
         // SAFETY: as in `dealloc`.
         unsafe { self.inner.dealloc(block, self.layout(size, align)) }
     }
@@ -448,6 +458,13 @@ impl<A: GlobalAlloc> Global<A> {
 /// Counts a block that the inner allocator returned, or that it returned none; returns it.
 #[inline(always)]
 fn counted_block(block: *mut u8, size: usize) -> *mut u8 {
+    let is_done = !block.is_null() && counted::allocated_plainly(size);
+    if is_done { block } else { counted_slowly(block, size) }
+}
+
+#[cold]
+#[inline(never)]
+fn counted_slowly(block: *mut u8, size: usize) -> *mut u8 {
     if block.is_null() {
         counted::failed(Own::start);
     } else {

@@ -150,9 +150,13 @@ pub fn switch(task: u32) -> Option<u32> {
     let before = current.id;
     if let Some(cells) = current.cells {
         let change = current.change_bytes(row);
-        // ORDERING: relaxed; a sum.
-        let live_bytes = cells.live_bytes.fetch_add(change as u64, Ordering::Relaxed) as i64;
-        raise_peak(cells, live_bytes.wrapping_add(change));
+        // What was freed in between has looked at the peak. So a visit that leaves nothing behind, as most polls of a
+        // future are, writes nothing that other threads write.
+        if change != 0 {
+            // ORDERING: relaxed; a sum.
+            let live_bytes = cells.live_bytes.fetch_add(change as u64, Ordering::Relaxed) as i64;
+            raise_peak(cells, live_bytes.wrapping_add(change));
+        }
     }
     // ORDERING: relaxed; the thread's own.
     let base_bytes = row.allocated_bytes.load(Ordering::Relaxed);
@@ -181,7 +185,9 @@ pub fn count_open(task: u32, by: i32) {
     if let Some(cells) = cells(task) {
         // ORDERING: relaxed; sums.
         cells.open.fetch_add(by as u32, Ordering::Relaxed);
-        cells.entries.fetch_add(u64::from(by > 0), Ordering::Relaxed);
+        if by > 0 {
+            cells.entries.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
