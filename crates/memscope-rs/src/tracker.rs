@@ -91,7 +91,10 @@ impl Tracker {
         blocks.finish();
         // ORDERING: relaxed; counters.
         self.inner.values.fetch_add(1, Ordering::Relaxed);
-        self.inner.told.fetch_add(blocks.told, Ordering::Relaxed);
+        // Where it is recorded what was tracked, that is counted with the blocks themselves.
+        if self.inner.label == 0 {
+            self.inner.told.fetch_add(blocks.told, Ordering::Relaxed);
+        }
         if blocks.unknown > 0 {
             self.inner.unknown.fetch_add(blocks.unknown, Ordering::Relaxed);
         }
