@@ -323,3 +323,47 @@ fn values(profile: &Profile) -> Ranking {
 fn next(receiver: &Receiver<Result<Look, Error>>) -> Option<Result<Look, Error>> {
     receiver.try_recv().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memscope_profile::model::{Address, Counts, Frame, HeapType, Site, StackNode};
+
+    #[test]
+    fn a_type_leads_to_its_sites_those_with_the_most_first() {
+        let strings = ["", "shop::fill", "shop::load"].map(String::from).to_vec();
+        let frame = |function| Frame { function, ..Frame::default() };
+        let address = |frames_start| Address { frames_start, frames_len: 1, ..Address::default() };
+        let site = |stack, live, heap_type| {
+            let counts = Counts { allocations: 1, allocated_bytes: live, ..Counts::default() };
+            Site { stack, kind: 1, heap_type, counts, ..Site::default() }
+        };
+        let heap_type = HeapType {
+            name: "Vec<Order>".to_owned(),
+            evidence: TypeEvidence::Named,
+            ..HeapType::default()
+        };
+        let freed = Counts { frees: 1, freed_bytes: 9, ..site(1, 9, 1).counts };
+        let profile = Profile {
+            strings,
+            frames: vec![frame(1), frame(2)],
+            addresses: vec![address(0), address(1)],
+            stacks: vec![StackNode { parent: 0, address: 0 }, StackNode { parent: 0, address: 1 }],
+            types: vec![heap_type],
+            sites: vec![
+                site(1, 100, 1),
+                site(2, 2048, 1),
+                site(1, 7, 0),
+                Site { counts: freed, ..site(1, 9, 1) },
+            ],
+            ..Profile::default()
+        };
+        let ranking = types(&profile);
+        assert_eq!(ranking.lines.len(), 2);
+        let line = &ranking.lines[0];
+        assert_eq!((line.name.as_str(), line.value), ("Vec<Order>", 2148));
+        assert_eq!(line.stack.len(), 3, "{:?}", line.stack);
+        assert!(line.stack[0].contains("known by name"), "{:?}", line.stack);
+        assert!(line.stack[1].contains("shop::load") && line.stack[2].contains("shop::fill"));
+    }
+}
