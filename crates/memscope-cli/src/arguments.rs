@@ -202,6 +202,7 @@ pub(crate) struct Run {
     /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
     ///
     /// What is in none of them is asked for at the servers that DEBUGINFOD_URLS names, if it is set.
+    /// Names that were looked up are remembered by build in ~/.cache/memscope; MEMSCOPE_CACHE names another folder, or `off`.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) debug_dir: Vec<PathBuf>,
 
@@ -239,6 +240,7 @@ pub(crate) struct Report {
     /// Look for separate debug files in this folder, before /usr/lib/debug; can be given several times
     ///
     /// What is in none of them is asked for at the servers that DEBUGINFOD_URLS names, if it is set.
+    /// Names that were looked up are remembered by build in ~/.cache/memscope; MEMSCOPE_CACHE names another folder, or `off`.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) debug_dir: Vec<PathBuf>,
 
