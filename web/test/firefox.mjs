@@ -1,6 +1,7 @@
 // Loads a file into the Firefox Profiler, by its command-line client, and prints what it found.
 //
-// node test/firefox.mjs DHAT
+// node test/firefox.mjs PROFILE [THREAD...]
+// Each thread is asked for its samples; without any, the first and the third are.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,10 +24,13 @@ try {
     await pause(100);
     text = run("profile", "info");
   }
-  text += run("thread", "samples");
-  run("thread", "select", "t-2");
-  text += run("thread", "samples");
-  console.log(JSON.stringify({ text }));
+  const threads = process.argv.length > 3 ? process.argv.slice(3) : ["t-0", "t-2"];
+  const samples = {};
+  for (const thread of threads) {
+    run("thread", "select", thread);
+    samples[thread] = run("thread", "samples");
+  }
+  console.log(JSON.stringify({ text, samples }));
 } finally {
   daemon.kill();
   rmSync(folder, { recursive: true, force: true });

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::output::Output;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
 use memscope_profile::Profile;
-use memscope_report::{csv, dhat, flamegraph, folded, html, json, pprof, speedscope};
+use memscope_report::{csv, dhat, firefox, flamegraph, folded, html, json, pprof, speedscope};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,18 +21,20 @@ pub(crate) enum Format {
     Pprof,
     Dhat,
     Speedscope,
+    Firefox,
     Flamegraph,
     Folded,
     Csv,
 }
 
 impl Format {
-    pub(crate) const ALL: [Format; 8] = [
+    pub(crate) const ALL: [Format; 9] = [
         Format::Html,
         Format::Json,
         Format::Pprof,
         Format::Dhat,
         Format::Speedscope,
+        Format::Firefox,
         Format::Flamegraph,
         Format::Folded,
         Format::Csv,
@@ -46,6 +48,7 @@ impl Format {
             Format::Pprof => "pprof",
             Format::Dhat => "dhat",
             Format::Speedscope => "speedscope",
+            Format::Firefox => "firefox",
             Format::Flamegraph => "flamegraph",
             Format::Folded => "folded",
             Format::Csv => "csv",
@@ -60,6 +63,7 @@ impl Format {
             Format::Pprof => "--pprof",
             Format::Dhat => "--dhat",
             Format::Speedscope => "--speedscope",
+            Format::Firefox => "--firefox",
             Format::Flamegraph => "--flamegraph",
             Format::Folded => "--folded",
             Format::Csv => "--csv",
@@ -72,8 +76,11 @@ impl Format {
             Format::Html => "One page for a browser: flame graphs, timeline, every site",
             Format::Json => "The whole profile as JSON, with a published schema",
             Format::Pprof => "pprof (gzipped), for `go tool pprof`, Pyroscope, Parca",
-            Format::Dhat => "DHAT, for valgrind's dh_view and the Firefox Profiler",
+            Format::Dhat => "DHAT, for valgrind's dh_view",
             Format::Speedscope => "speedscope, for speedscope.app",
+            Format::Firefox => {
+                "For the Firefox Profiler, profiler.firefox.com: sites and live bytes over time"
+            }
             Format::Flamegraph => "A flame graph as SVG, by --metric",
             Format::Folded => "Collapsed stacks by --metric, for flame graph tools",
             Format::Csv => "The sites as a table, comma-separated",
@@ -95,6 +102,7 @@ impl Format {
             Format::Pprof => pprof::write(profile, out),
             Format::Dhat => dhat::write(profile, out),
             Format::Speedscope => speedscope::write(profile, out),
+            Format::Firefox => firefox::write(profile, out),
             Format::Flamegraph => flamegraph::write(profile, view.metric, false, out),
             Format::Folded => folded::write(profile, view.metric, out),
             Format::Csv => csv::write(profile, out),

@@ -4,7 +4,7 @@
 //! - [`json`]: everything, in a documented form with a schema;
 //! - [`folded`]: collapsed stacks, for flame graphs;
 //! - [`html`]: one page for a browser, with everything to look around in;
-//! - `pprof`, `dhat`, `speedscope`, `flamegraph`, `csv`: for the tools of these names, not built by default;
+//! - `pprof`, `dhat`, `speedscope`, `firefox`, `flamegraph`, `csv`: for the tools of these names, not built by default;
 //! - `diff`: runs side by side.
 //!
 //! Every format says how complete the profile is, where it has a place to say so. Formats only write: they hold no
@@ -29,6 +29,8 @@ pub mod csv;
 pub mod dhat;
 #[cfg(feature = "diff")]
 pub mod diff;
+#[cfg(feature = "firefox")]
+pub mod firefox;
 #[cfg(feature = "flamegraph")]
 pub mod flamegraph;
 #[cfg(feature = "folded")]
@@ -39,6 +41,8 @@ pub mod html;
 pub mod json;
 #[cfg(feature = "pprof")]
 pub mod pprof;
+#[cfg(any(feature = "speedscope", feature = "firefox"))]
+mod sequence;
 #[cfg(feature = "speedscope")]
 pub mod speedscope;
 #[cfg(feature = "text")]

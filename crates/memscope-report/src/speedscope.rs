@@ -5,6 +5,7 @@
 //! Deliberately absent: a place for how complete the profile is; the name says what was run and how complete it is.
 
 use crate::folded;
+use crate::sequence::Sequence;
 use crate::text::head;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{FrameView, Metric};
@@ -131,22 +132,9 @@ impl Serialize for Weights<'_> {
         map.serialize_entry("endValue", &self.total())?;
         map.serialize_entry(
             "samples",
-            &List(|| self.sites().map(|(stack, _)| self.sample(stack))),
+            &Sequence(|| self.sites().map(|(stack, _)| self.sample(stack))),
         )?;
-        map.serialize_entry("weights", &List(|| self.sites().map(|(_, value)| value)))?;
+        map.serialize_entry("weights", &Sequence(|| self.sites().map(|(_, value)| value)))?;
         map.end()
-    }
-}
-
-/// A list that is made while it is written.
-struct List<F>(F);
-
-impl<F, I> Serialize for List<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item: Serialize>,
-{
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
     }
 }

@@ -4,7 +4,8 @@ mod profiles;
 
 use memscope_profile::Profile;
 use memscope_profile::analyze::Metric;
-use memscope_report::{csv, dhat, flamegraph, pprof, speedscope};
+use memscope_profile::model::{Sample, SiteChange};
+use memscope_report::{csv, dhat, firefox, flamegraph, pprof, speedscope};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -165,17 +166,90 @@ fn viewers_in_a_browser_agree() {
 }
 
 #[test]
-fn the_firefox_profiler_agrees() {
+fn the_firefox_profiler_reads_dhat() {
     let profile = profiles::order_service();
     let path = file("firefox.dhat.json", |out| dhat::write(&profile, out));
     let seen = node("test/firefox.mjs", &[&path]);
     let text = seen["text"].as_str().expect("text");
-    for name in ["Total Bytes", "Bytes at Global Max", "Bytes at End", STORE] {
+    for name in ["Total Bytes", "Bytes at Global Max", "Bytes at End"] {
         assert!(text.contains(name), "{name}: {text}");
     }
-    for sum in [profile.totals.allocated_bytes, profile.totals.peak_bytes] {
+    let samples = |thread: &str| seen["samples"][thread].as_str().expect("text");
+    assert!(samples("t-0").contains(STORE), "{}", samples("t-0"));
+    for (thread, sum) in
+        [("t-0", profile.totals.allocated_bytes), ("t-2", profile.totals.peak_bytes)]
+    {
+        let text = samples(thread);
         assert!(text.contains(&format!("({sum} running samples)")), "{sum}: {text}");
     }
+}
+
+#[test]
+fn the_firefox_profiler_agrees() {
+    let profile = profiles::order_service();
+    let path = file("firefox.json", |out| firefox::write(&profile, out));
+    let threads = ["t-0", "t-1", "t-2", "t-3", "t-4"];
+    let words = threads.map(Path::new);
+    let seen = node("test/firefox.mjs", &[&[&*path], &words[..]].concat());
+    let text = seen["text"].as_str().expect("text");
+    let totals = &profile.totals;
+    // The track of live bytes reaches the peak, which is between two samples.
+    assert!(text.contains("Memory - memory range in graph: 9.99MB"), "{text}");
+    for (thread, name, sum) in [
+        ("t-0", "Peak", totals.peak_bytes),
+        ("t-1", "Live at end", totals.live_bytes),
+        ("t-2", "Allocations", totals.allocations),
+        ("t-3", "Allocated bytes", totals.allocated_bytes),
+        ("t-4", "Temporary allocations", totals.temporary),
+    ] {
+        assert!(text.contains(&format!("{thread}: {name}")), "{text}");
+        let text = seen["samples"][thread].as_str().expect("text");
+        assert!(text.contains(&format!("({sum} running samples)")), "{name} {sum}: {text}");
+        assert_eq!(text.contains("Data source: native-allocations"), !name.contains("llocations"));
+        assert!(text.contains(STORE) || thread == "t-4", "{name}: {text}");
+    }
+    // What the standard library allocates is for its caller.
+    let peak = seen["samples"]["t-0"].as_str().expect("text");
+    for line in ["Program", "Dependency", "libssl.so.3!libssl.so.3+0x2a1b0"] {
+        assert!(peak.contains(line), "{line}: {peak}");
+    }
+    assert!(!peak.contains("Allocator "), "{peak}");
+}
+
+#[test]
+fn the_firefox_profiler_has_what_was_allocated_when_it_was() {
+    let mut profile = profiles::order_service();
+    let counts = profile.sites[0].counts;
+    let change = |allocated_bytes, live_bytes| SiteChange {
+        site: 0,
+        allocated_bytes,
+        live_bytes,
+        allocations: 1,
+        ..SiteChange::default()
+    };
+    let sample = |ms, change| Sample { ms, changes: vec![change], ..Sample::default() };
+    // 3000 came, 1000 of it went; then 2000 more went.
+    profile.timeline.samples = vec![sample(100, change(3000, 2000)), sample(200, change(0, -2000))];
+    let mut json = Vec::new();
+    firefox::write(&profile, &mut json).expect("a Vec takes everything");
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let mut threads = json["threads"].as_array().expect("threads").iter();
+    let thread = threads.find(|it| it["name"] == "Allocated bytes").expect("a thread");
+    let table = &thread["nativeAllocations"];
+    let column = |name: &str| table[name].as_array().expect("a column").iter();
+    let (times, weights) = (column("time"), column("weight"));
+    let rows: Vec<(u64, i64)> = times
+        .zip(weights)
+        .map(|(ms, weight)| (ms.as_u64().expect("a time"), weight.as_i64().expect("a weight")))
+        .collect();
+    assert_eq!(rows[..3], [(100, 3000), (100, -1000), (200, -2000)]);
+    let end = profile.run.duration_ns / 1_000_000;
+    assert_eq!(rows[3], (end, counts.allocated_bytes as i64 - 3000));
+    assert!(rows.is_sorted_by_key(|row| row.0));
+    let sum = |sign: i64| rows.iter().map(|row| (row.1 * sign).max(0)).sum::<i64>() as u64;
+    assert_eq!(sum(1), profile.totals.allocated_bytes);
+    assert_eq!(sum(-1), profile.totals.freed_bytes);
+    assert_eq!(column("stack").count(), rows.len());
 }
 
 #[test]
@@ -239,6 +313,7 @@ fn no_format_panics_on_odd_profiles() {
         pprof::write(&profile, &mut out).expect("a Vec takes everything");
         dhat::write(&profile, &mut out).expect("a Vec takes everything");
         speedscope::write(&profile, &mut out).expect("a Vec takes everything");
+        firefox::write(&profile, &mut out).expect("a Vec takes everything");
         csv::write(&profile, &mut out).expect("a Vec takes everything");
         for metric in Metric::ALL {
             flamegraph::write(&profile, metric, true, &mut out).expect("a Vec takes everything");
