@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 
 const asset = new URL("../crates/memscope-report/asset/", import.meta.url);
 const { outputFiles } = await build({
-  entryPoints: { page: new URL("src/main.ts", import.meta.url).pathname, style: new URL("src/page.css", import.meta.url).pathname },
+  entryPoints: { page: new URL("src/main.ts", import.meta.url).pathname, style: new URL("src/page.css", import.meta.url).pathname, diff: new URL("src/diff.ts", import.meta.url).pathname },
   outdir: "out",
   bundle: true,
   minify: true,
@@ -17,7 +17,7 @@ const { outputFiles } = await build({
 });
 let stale = 0;
 for (const { path, text } of outputFiles) {
-  const name = path.endsWith(".css") ? "page.css" : "page.js";
+  const name = path.endsWith(".css") ? "page.css" : path.endsWith("diff.js") ? "diff.js" : "page.js";
   const file = new URL(name, asset);
   if (process.argv.includes("--check")) {
     if ((await readFile(file, "utf8")) !== text) {

@@ -84,8 +84,35 @@ fn kind(change: &LineChange) -> &'static str {
     }
 }
 
+/// A cell of a table: what it says, and the number that it is sorted by, if it is one.
+struct Cell {
+    text: String,
+    number: Option<i64>,
+}
+
+impl Cell {
+    fn words(text: String) -> Self {
+        Self { text, number: None }
+    }
+
+    fn number(text: String, number: u64) -> Self {
+        Self { text, number: Some(i64::try_from(number).unwrap_or(i64::MAX)) }
+    }
+
+    fn spread(metric: Metric, it: Spread) -> Self {
+        Self::number(spread(metric, it), it.mean)
+    }
+
+    fn change(metric: Metric, by: i64) -> Self {
+        Self { text: change(metric, by), number: Some(by) }
+    }
+}
+
 /// A table: its head, then its rows.
-type Table = (Vec<&'static str>, Vec<Vec<String>>);
+type Table = (Vec<&'static str>, Vec<Vec<Cell>>);
+
+/// The script of the page, as it was built from `web/`.
+const SCRIPT: &str = include_str!("../asset/diff.js");
 
 impl Runs<'_> {
     fn comparison(&self, metric: Metric) -> Comparison {
@@ -97,11 +124,11 @@ impl Runs<'_> {
             let Comparison { before, after, .. } = self.comparison(metric);
             let by = after.mean.wrapping_sub(before.mean).cast_signed();
             vec![
-                label(metric).to_owned(),
-                spread(metric, before),
-                spread(metric, after),
-                change(metric, by),
-                percent(before, after),
+                Cell::words(label(metric).to_owned()),
+                Cell::spread(metric, before),
+                Cell::spread(metric, after),
+                Cell::change(metric, by),
+                Cell::words(percent(before, after)),
             ]
         });
         (vec!["", "Before", "After", "Change", ""], rows.into())
@@ -129,11 +156,11 @@ impl Runs<'_> {
         let changed = comparison.changes.iter().filter(|it| it.kind() != Change::Same);
         let rows = changed.take(self.top).map(|it| {
             vec![
-                change(metric, it.change()),
-                spread(metric, it.before),
-                spread(metric, it.after),
-                kind(it).to_owned(),
-                name(it),
+                Cell::change(metric, it.change()),
+                Cell::spread(metric, it.before),
+                Cell::spread(metric, it.after),
+                Cell::words(kind(it).to_owned()),
+                Cell::words(name(it)),
             ]
         });
         (vec!["Change", "Before", "After", "", of], rows.collect())
@@ -260,8 +287,9 @@ pub fn text(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 /// Columns of text; the last is not padded, all but the first and the last are aligned to the right.
 fn columns((head, rows): &Table, out: &mut dyn Write) -> io::Result<()> {
+    let texts = |row: &'_ Vec<Cell>| row.iter().map(|cell| cell.text.clone()).collect();
     let head: Vec<String> = head.iter().map(|it| (*it).to_owned()).collect();
-    let rows: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(texts)).collect();
     for row in &rows {
         for (n, cell) in row.iter().enumerate() {
             let width = rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
@@ -286,7 +314,9 @@ pub fn markdown(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{line}\n")?;
     }
     let code_in_last = |(head, mut rows): Table| {
-        rows.iter_mut().filter_map(|row| row.last_mut()).for_each(|last| *last = code(last));
+        rows.iter_mut()
+            .filter_map(|row| row.last_mut())
+            .for_each(|last| last.text = code(&last.text));
         (head, rows)
     };
     markdown_table(&runs.totals(), out)?;
@@ -301,10 +331,13 @@ pub fn markdown(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn markdown_table((head, rows): &Table, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| {} |", head.join(" | "))?;
     writeln!(out, "|{} :--- |", " ---: |".repeat(head.len() - 1))?;
-    rows.iter().try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
+    rows.iter().try_for_each(|row| {
+        let texts: Vec<&str> = row.iter().map(|cell| &*cell.text).collect();
+        writeln!(out, "| {} |", texts.join(" | "))
+    })
 }
 
-/// Writes a page for a browser, without a script.
+/// Writes a page for a browser. Its tables of types and sites can be sorted by each column; that is all its script does.
 pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
     let comparison = runs.comparison(runs.metric);
     let escaped = |text: &str| crate::html::Escaped(text).to_string();
@@ -312,7 +345,9 @@ pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         out,
         r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>memscope diff</title>
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
+<link rel="icon" href="data:,"><title>memscope diff</title>
 <style>{}</style></head><body><h1>{}</h1>"#,
         crate::html::STYLE,
         escaped(&runs.heading())
@@ -330,13 +365,21 @@ pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out, "</tr></thead><tbody>")?;
         for row in rows {
-            let cells: String =
-                row.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+            let cell = |cell: &Cell| match cell.number {
+                Some(number) => {
+                    format!(
+                        "<td class=\"number\" data-number=\"{number}\">{}</td>",
+                        escaped(&cell.text)
+                    )
+                }
+                None => format!("<td>{}</td>", escaped(&cell.text)),
+            };
+            let cells: String = row.iter().map(cell).collect();
             writeln!(out, "<tr>{cells}</tr>")?;
         }
         writeln!(out, "</tbody></table></div>")?;
     }
-    writeln!(out, "</body></html>")
+    writeln!(out, "<script>{SCRIPT}</script></body></html>")
 }
 
 /// Writes everything as JSON: totals by metric, and every site that has some of the metric on either side.

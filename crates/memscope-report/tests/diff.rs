@@ -63,7 +63,11 @@ fn a_build_without_debug_information_is_told_from_one_with() {
 
 #[test]
 fn as_a_page_json_and_stacks() {
-    assert!(written(html).contains("<td>−3.10 MiB</td>"));
+    let page = written(html);
+    assert!(
+        page.contains("<td class=\"number\" data-number=\"-3250585\">−3.10 MiB</td>"),
+        "{page}"
+    );
     let json: serde_json::Value = serde_json::from_str(&written(json)).expect("JSON");
     assert_eq!(json["totals"]["temporary"]["after"]["mean"], 13_501 - 4_500);
     assert_eq!(json["sites"][0]["change"], -3_250_585);
@@ -81,4 +85,43 @@ fn as_a_page_json_and_stacks() {
     };
     assert_eq!(sum(1), profiles::order_service().totals.peak_bytes);
     assert_eq!(sum(1) - sum(0), 3_250_586 + 65 - 1);
+}
+
+#[test]
+fn a_browser_sorts_the_page() {
+    let (before, after) = (profiles::order_service(), improved());
+    let mut other = improved();
+    // Runs that differ, so that means and spreads are shown.
+    other.sites[1].counts.peak_bytes += 5_000_000;
+    other.sites[2].counts.peak_bytes /= 2;
+    let (before, after, other) =
+        (Analysis::new(&before), Analysis::new(&after), Analysis::new(&other));
+    let after = [&after, &other];
+    let runs = Runs { before: &[&before], after: &after, metric: Metric::Peak, top: 5, base: "" };
+    let mut out = Vec::new();
+    html(&runs, &mut out).expect("a Vec takes everything");
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("diff.html");
+    std::fs::write(&file, out).expect("the folder can be written to");
+    let output = std::process::Command::new("timeout")
+        .args(["120", "node", "test/diff.mjs"])
+        .arg(&file)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web"))
+        .output()
+        .expect("timeout is there");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}\nHint: .ci/install");
+    let seen: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    println!("{seen}");
+    let cells = |column: &str, click: usize| -> Vec<String> {
+        let cells = seen[column][click]["cells"].as_array().expect("cells");
+        cells.iter().map(|it| it.as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(cells("Before", 0), ["6.39 MiB", "2.00 MiB", "65 B"]);
+    assert_eq!(seen["Before"][0]["order"], "descending");
+    let reversed = |mut cells: Vec<String>| {
+        cells.reverse();
+        cells
+    };
+    assert_eq!(cells("Before", 1), reversed(cells("Before", 0)));
+    assert!(cells("Site", 0).is_sorted() && cells("Site", 1) == reversed(cells("Site", 0)));
 }
