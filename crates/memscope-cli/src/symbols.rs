@@ -4,7 +4,9 @@
 use crate::debuginfod::Servers;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
-use memscope_profile::symbolize::{self, DebugFiles, NameCache, Progress, SymbolSearch};
+use memscope_profile::symbolize::{
+    self, DebugFiles, KnownSymbols, NameCache, Progress, SymbolSearch,
+};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -23,6 +25,21 @@ pub(crate) fn look_into(directories: &[PathBuf]) {
 
 /// Names the functions in the profile.
 pub(crate) fn symbolize(profile: &mut Profile, voice: Voice) {
+    with_search(profile, voice, symbolize::symbolize);
+}
+
+/// The same for a process that is looked at again and again.
+pub(crate) fn symbolize_again(profile: &mut Profile, known: &mut KnownSymbols, voice: Voice) {
+    with_search(profile, voice, |profile, search, show| {
+        symbolize::symbolize_again(profile, known, search, show);
+    });
+}
+
+fn with_search(
+    profile: &mut Profile,
+    voice: Voice,
+    look_up: impl FnOnce(&mut Profile, &SymbolSearch, &(dyn Fn(Progress) + Sync)),
+) {
     let line = Mutex::new(voice.progress("reading symbols:"));
     let show = |progress: Progress| {
         line.lock().unwrap_or_else(PoisonError::into_inner).show(progress.done, progress.total);
@@ -33,7 +50,7 @@ pub(crate) fn symbolize(profile: &mut Profile, voice: Voice) {
     let servers = SERVERS.get_or_init(|| Servers::of(|name| std::env::var_os(name)).map(Arc::new));
     search.elsewhere = servers.clone().map(|servers| servers as Arc<dyn DebugFiles>);
     search.cache = cache(|name| std::env::var_os(name));
-    symbolize::symbolize(profile, &search, &show);
+    look_up(profile, &search, &show);
     if let Some(servers) = servers {
         profile.warnings.extend(servers.take_warnings());
     }

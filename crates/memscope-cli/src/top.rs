@@ -1,7 +1,7 @@
 //! `memscope top`: who holds a running program's memory, looked at again and again.
 //!
 //! ```text
-//! client::read -> symbolize -> Analysis -> Look (lines of the screen)   in a thread of its own, for a fraction of its time
+//! client::read -> symbolize (what is new) -> Analysis -> Look (lines of the screen)   in a thread of its own, for a fraction of its time
 //!                                           -> screen                    keys are answered meanwhile
 //! ```
 //!
@@ -15,11 +15,12 @@ use crate::client;
 use crate::error::{Error, reason};
 use crate::format::base;
 use crate::report::FAILURE;
-use crate::symbols::symbolize;
+use crate::symbols::symbolize_again;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
 use memscope_profile::analyze::{Analysis, Metric};
 use memscope_profile::model::TypeEvidence;
+use memscope_profile::symbolize::KnownSymbols;
 use memscope_profile::types::{TypeHistogram, TypeLine};
 use memscope_report::text::{site_name, site_stack};
 use std::cmp::Reverse;
@@ -120,15 +121,16 @@ fn watch(options: &Top) -> Result<(), Error> {
     let pid = options.pid.or_else(|| started.as_ref().map(|it| it.0.id()));
     let pid = pid.ok_or_else(|| Error::new("no process is named"))?;
     // The first look before the screen is taken: what cannot be read is refused in words.
+    let mut known = KnownSymbols::default();
     let first = match &started {
-        None => look(client::read(pid)?),
-        Some(_) => look(first_of(pid)?),
+        None => look(client::read(pid)?, &mut known),
+        Some(_) => look(first_of(pid)?, &mut known),
     };
     let (sender, receiver) = mpsc::sync_channel(1);
     let every = Duration::from_secs(options.every);
     std::thread::Builder::new()
         .name("looks".to_owned())
-        .spawn(move || looks(pid, every, &sender))
+        .spawn(move || looks(pid, every, known, &sender))
         .map_err(|error| Error::new(format!("cannot start a thread: {}", reason(&error))))?;
     let ended = screen::show(pid, first, &receiver);
     drop(started);
@@ -187,10 +189,10 @@ fn first_of(pid: u32) -> Result<Profile, Error> {
 }
 
 /// Looks again and again, until nobody wants to see it or there is nothing more to see.
-fn looks(pid: u32, every: Duration, sender: &SyncSender<Result<Look, Error>>) {
+fn looks(pid: u32, every: Duration, mut known: KnownSymbols, sender: &SyncSender<Result<Look, Error>>) {
     loop {
         let begun = Instant::now();
-        let result = client::read(pid).map(look);
+        let result = client::read(pid).map(|profile| look(profile, &mut known));
         let is_last = result.is_err();
         if sender.send(result).is_err() || is_last {
             return;
@@ -199,8 +201,8 @@ fn looks(pid: u32, every: Duration, sender: &SyncSender<Result<Look, Error>>) {
     }
 }
 
-fn look(mut profile: Profile) -> Look {
-    symbolize(&mut profile, Voice::new(true));
+fn look(mut profile: Profile, known: &mut KnownSymbols) -> Look {
+    symbolize_again(&mut profile, known, Voice::new(true));
     let mut rankings = sites(&profile);
     rankings.extend([types(&profile), threads(&profile), tasks(&profile), values(&profile)]);
     Look { rankings, profile }

@@ -360,8 +360,10 @@ pub fn html(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
     sections.push((runs.caption(&comparison), runs.sites(&comparison)));
     for (caption, (head, rows)) in sections {
         writeln!(out, "<h2>{}</h2><div class=\"table\"><table><thead><tr>", escaped(&caption))?;
-        for cell in head {
-            write!(out, "<th scope=\"col\">{cell}</th>")?;
+        for (column, cell) in head.iter().enumerate() {
+            let is_number = rows.first().is_some_and(|row| row[column].number.is_some());
+            let class = if is_number { " class=\"number\"" } else { "" };
+            write!(out, "<th scope=\"col\"{class}>{cell}</th>")?;
         }
         writeln!(out, "</tr></thead><tbody>")?;
         for row in rows {

@@ -14,6 +14,7 @@
 mod cache;
 mod demangle;
 mod dwarf;
+mod earlier;
 mod guard;
 mod known;
 mod learned;
@@ -39,6 +40,7 @@ use std::thread;
 use crate::model::{Frame, Module, Profile, StringId, Symbols};
 use crate::types;
 pub use cache::NameCache;
+pub use earlier::KnownSymbols;
 use known::{Known, KnownBuilder};
 use module::ModuleFiles;
 pub use object_file::build_id;
@@ -106,12 +108,40 @@ pub fn symbolize(
     search: &SymbolSearch,
     progress: &(dyn Fn(Progress) + Sync),
 ) {
-    let run_start_ns = profile.run.start_ns;
-    let mut by_module = wanted(profile);
-    let total = by_module.iter().map(Vec::len).sum();
-    if total == 0 {
+    let by_module = wanted(profile, 0);
+    if by_module.iter().all(Vec::is_empty) {
         return;
     }
+    let mut known = KnownSymbols::default();
+    look_up(profile, by_module, search, progress, &mut known);
+    types::assign(profile, &known.sizes);
+}
+
+/// As [`symbolize`], for a process that is looked at again and again: what earlier looks found is taken from `known`,
+/// and only addresses that are new are looked up. The result is the same. The profile must have no symbols yet.
+pub fn symbolize_again(
+    profile: &mut Profile,
+    known: &mut KnownSymbols,
+    search: &SymbolSearch,
+    progress: &(dyn Fn(Progress) + Sync),
+) {
+    let first_new = known.recall(profile);
+    let by_module = wanted(profile, first_new);
+    look_up(profile, by_module, search, progress, known);
+    known.keep(profile);
+    types::assign(profile, &known.sizes);
+}
+
+/// Looks up the addresses, and enters into the profile what was found now and before.
+fn look_up(
+    profile: &mut Profile,
+    mut by_module: Vec<Vec<Wanted>>,
+    search: &SymbolSearch,
+    progress: &(dyn Fn(Progress) + Sync),
+    earlier: &mut KnownSymbols,
+) {
+    let run_start_ns = profile.run.start_ns;
+    let total = by_module.iter().map(Vec::len).sum();
     let done = AtomicUsize::new(0);
     let advance = |addresses| {
         if addresses > 0 {
@@ -145,14 +175,12 @@ pub fn symbolize(
         keep(cache, profile, &asked, &looked_up, &remembered);
     }
     found.extend(looked_up);
-    let mut sizes = types::TypeSizes::default();
     for found in &found {
         for (text, bytes) in found.learned.sizes() {
-            sizes.insert(found.module as u32 + 1, text, Some(bytes));
+            earlier.sizes.insert(found.module as u32 + 1, text, Some(bytes));
         }
     }
-    merge(profile, found);
-    types::assign(profile, &sizes);
+    merge(profile, found, &mut earlier.outcomes);
 }
 
 /// What a cache knows of a module whose file is still there. (Who looks at a file that was replaced is told so, whatever
@@ -186,10 +214,10 @@ fn keep(
     }
 }
 
-/// The addresses that have no frames, by module.
-fn wanted(profile: &Profile) -> Vec<Vec<Wanted>> {
+/// The addresses, from a place on, that have no frames, by module.
+fn wanted(profile: &Profile, from: usize) -> Vec<Vec<Wanted>> {
     let mut by_module: Vec<Vec<Wanted>> = vec![Vec::new(); profile.modules.len()];
-    for (place, address) in (0_u32..).zip(&profile.addresses) {
+    for (place, address) in (0_u32..).zip(&profile.addresses).skip(from) {
         let Some(number) = address.module.checked_sub(1).filter(|_| address.frames_len == 0) else {
             continue;
         };
@@ -251,7 +279,7 @@ fn run_all(tasks: Vec<Task>, threads: usize, run: &(impl Fn(Task) -> Found + Syn
 }
 
 /// Enters what was found into the profile.
-fn merge(profile: &mut Profile, all: Vec<Found>) {
+fn merge(profile: &mut Profile, all: Vec<Found>, outcomes: &mut Vec<Outcome>) {
     if profile.strings.is_empty() {
         profile.strings.push(String::new());
     }
@@ -259,7 +287,6 @@ fn merge(profile: &mut Profile, all: Vec<Found>) {
     for (id, text) in (0..).zip(&profile.strings) {
         strings.entry(text.clone()).or_insert(id);
     }
-    let mut outcomes: Vec<Outcome> = Vec::new();
     for found in all {
         let mut ids: Vec<StringId> = Vec::new();
         for text in found.names.texts() {

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memscope_profile::model::{Address, Module, Profile, Symbols};
-use memscope_profile::symbolize::{Progress, SymbolSearch, build_id, symbolize};
+use memscope_profile::symbolize::{
+    KnownSymbols, Progress, SymbolSearch, build_id, symbolize, symbolize_again,
+};
 
 use crate::support::{
-    BIAS, C, Named, RUST, build_c, build_rust, bytes_of, folder, line_of, named, run, rustc,
-    search, symbolized,
+    BIAS, C, Named, RUST, build_c, build_rust, bytes_of, check, folder, line_of, named, profile_of,
+    run, rustc, search, symbolized,
 };
 
 #[inline(never)]
@@ -236,8 +239,7 @@ fn the_number_of_threads_does_not_show_in_the_result() {
     assert!(places.len() > 8_000, "enough to be split");
     let seen = std::sync::Mutex::new(Vec::new());
     let profiles = [1, 4].map(|threads| {
-        let mut profile =
-            crate::support::profile_of(&program, build_id(&program).unwrap_or_default(), &places);
+        let mut profile = profile_of(&program, build_id(&program).unwrap_or_default(), &places);
         let note = |progress: Progress| seen.lock().unwrap().push(progress);
         symbolize(&mut profile, &SymbolSearch { threads, ..search() }, &note);
         crate::support::check(&profile);
@@ -267,7 +269,7 @@ fn modules_without_a_file_are_no_news() {
     for path in
         ["linux-vdso.so.1", "[vdso]", "", "/memfd:code (deleted)", "/no/such/file (deleted)"]
     {
-        let mut profile = crate::support::profile_of(Path::new(path), Vec::new(), &[1, 2]);
+        let mut profile = profile_of(Path::new(path), Vec::new(), &[1, 2]);
         symbolize(&mut profile, &search(), &|_| {});
         assert_eq!(
             (profile.modules[0].symbols, profile.warnings),
@@ -291,7 +293,7 @@ fn a_relative_path_is_followed_if_the_build_id_proves_it_and_else_told() {
         (relative.as_str(), Vec::new(), Symbols::Unreadable),
         ("./no-such-library.so", Vec::new(), Symbols::Unreadable),
     ] {
-        let mut profile = crate::support::profile_of(Path::new(path), build_id, &places);
+        let mut profile = profile_of(Path::new(path), build_id, &places);
         symbolize(&mut profile, &search(), &|_| {});
         assert_eq!(profile.modules[0].symbols, symbols, "{path}");
         let told = profile.warnings.iter().any(|warning| {
@@ -305,11 +307,40 @@ fn a_relative_path_is_followed_if_the_build_id_proves_it_and_else_told() {
 #[test]
 fn numbers_out_of_range_are_no_harm() {
     let program = build_c(&folder("range"), &["-g"]);
-    let mut profile =
-        crate::support::profile_of(&program, Vec::new(), &[0, u64::MAX - BIAS - 1, 1 << 62]);
+    let mut profile = profile_of(&program, Vec::new(), &[0, u64::MAX - BIAS - 1, 1 << 62]);
     profile.addresses.push(Address { address: 0, module: 1, ..Address::default() });
     profile.addresses.push(Address { address: 1, module: 77, ..Address::default() });
     profile.addresses.push(Address { address: 1, module: 0, ..Address::default() });
     symbolize(&mut profile, &search(), &|_| {});
     assert!(named(&profile).iter().all(Vec::is_empty));
+}
+
+#[test]
+fn a_later_look_asks_for_what_is_new_only() {
+    let program = build_rust(&folder("again"), &["-g"]);
+    let places: Vec<u64> =
+        ["outer", "with_parts", "main"].iter().flat_map(|name| bytes_of(&program, name)).collect();
+    let id = build_id(&program).unwrap_or_default();
+    let whole = symbolized(&program, &places, &search());
+    let mut known = KnownSymbols::default();
+    let mut look = |id: &[u8], n: usize| {
+        let mut profile = profile_of(&program, id.to_vec(), &places[..n]);
+        let asked = AtomicUsize::new(0);
+        let note = |progress: Progress| asked.store(progress.total, Ordering::Relaxed);
+        symbolize_again(&mut profile, &mut known, &search(), &note);
+        check(&profile);
+        (profile, asked.into_inner())
+    };
+    let half = places.len() / 2;
+    assert_eq!(look(&id, half).1, half);
+    let (again, asked) = look(&id, places.len());
+    assert_eq!(asked, places.len() - half);
+    assert_eq!(named(&again), named(&whole));
+    assert_eq!((&again.modules, &again.warnings), (&whole.modules, &whole.warnings));
+    let (same, asked) = look(&id, places.len());
+    assert_eq!((named(&same), asked, same.modules), (named(&whole), 0, whole.modules));
+    // Another object, and a process that has less: nothing is taken over.
+    let (other, asked) = look(&[7; 20], places.len());
+    assert_eq!((other.modules[0].symbols, asked), (Symbols::Replaced, places.len()));
+    assert_eq!(look(&[7; 20], 3).1, 3);
 }
