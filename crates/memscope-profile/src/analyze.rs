@@ -12,6 +12,7 @@
 mod class;
 mod compare;
 mod merge;
+mod own;
 mod rank;
 mod stack;
 mod task;

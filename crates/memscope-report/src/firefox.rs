@@ -60,7 +60,9 @@ impl<'p> Document<'p> {
                 // The outermost is the function itself, the others were inlined into it.
                 let frames = (0_u32..).zip(views.iter().rev());
                 frames
-                    .map(|(depth, view)| tables.frame_of(view, depth, analysis.class(view)))
+                    .map(|(depth, view)| {
+                        tables.frame_of(view, depth, analysis.class(view), analysis.own_package())
+                    })
                     .collect()
             })
             .collect();
@@ -363,14 +365,20 @@ impl<'p> Tables<'p> {
         number
     }
 
-    fn frame_of(&mut self, view: &FrameView<'p>, depth: u32, class: Class) -> u32 {
+    fn frame_of(
+        &mut self,
+        view: &FrameView<'p>,
+        depth: u32,
+        class: Class,
+        own_package: &str,
+    ) -> u32 {
         let name = self.text(&folded::whole_name(view));
         let source = (!view.file().is_empty()).then(|| self.source(view.file()));
         let resource = view.module().map(|module| self.resource(&module.path));
         let function = self.function(name, source, resource);
         let category = match class {
             Class::User if view.function().is_empty() => Some(0),
-            Class::User if paths::is_dependency(view.file()) => Some(2),
+            Class::User if paths::is_dependency(view.file(), own_package) => Some(2),
             Class::User => Some(1),
             Class::Runtime => Some(3),
             Class::Std | Class::Allocator => None,

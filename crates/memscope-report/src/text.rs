@@ -96,7 +96,12 @@ pub fn sums(counts: &Counts, run: &Run) -> String {
 pub fn site_name(analysis: &Analysis<'_>, site: u32, base: &str) -> String {
     let profile = analysis.profile();
     let Some(site) = profile.sites.get(site as usize) else { return String::new() };
-    let rows = stack::rows(analysis, site, 1, &paths::roots(base, &profile.run.exe));
+    let rows = stack::rows(
+        analysis,
+        site,
+        1,
+        &paths::roots(base, &profile.run.exe, analysis.own_package()),
+    );
     let Some(stack::Row::Function(function)) = rows.first() else { return "no stack".to_owned() };
     let via = match rows.get(1) {
         Some(stack::Row::Via(operation)) => format!(" via {operation}"),
@@ -109,7 +114,12 @@ pub fn site_name(analysis: &Analysis<'_>, site: u32, base: &str) -> String {
 pub fn site_stack(analysis: &Analysis<'_>, site: u32, base: &str) -> Vec<String> {
     let profile = analysis.profile();
     let Some(site) = profile.sites.get(site as usize) else { return Vec::new() };
-    let rows = stack::rows(analysis, site, usize::MAX, &paths::roots(base, &profile.run.exe));
+    let rows = stack::rows(
+        analysis,
+        site,
+        usize::MAX,
+        &paths::roots(base, &profile.run.exe, analysis.own_package()),
+    );
     let text = |row: &stack::Row| match row {
         stack::Row::Function(function) => format!("{} {}", function.name, function.place),
         stack::Row::Via(operation) => format!("via {operation}"),

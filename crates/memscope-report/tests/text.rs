@@ -3,7 +3,8 @@
 mod profiles;
 
 use memscope_profile::Profile;
-use memscope_profile::model::{End, Mode, Totals};
+use memscope_profile::analyze::{Analysis, Metric};
+use memscope_profile::model::{End, HeapType, Mode, Totals, TypeEvidence};
 use memscope_report::text::{Options, write};
 use unicode_width::UnicodeWidthStr;
 
@@ -55,6 +56,20 @@ fn one_thread_that_freed_everything_and_was_killed() {
 #[test]
 fn a_program_that_names_values_and_tasks() {
     insta::assert_snapshot!(at_width(&profiles::named(), 100));
+}
+
+#[test]
+fn a_lesser_part_s_type_is_not_the_line_s() {
+    let mut profile = profiles::order_service();
+    let lines = Analysis::new(&profile).rank(Metric::Peak, 10).lines;
+    let line = lines.iter().find(|line| line.sites.len() > 1).expect("a line of several sites");
+    let name = "Ledger<Order>".to_owned();
+    profile.types = vec![HeapType { name, evidence: TypeEvidence::Named, ..HeapType::default() }];
+    profile.sites[line.sites[1] as usize].heap_type = 1;
+    let is_led = |text: &str| text.lines().any(|it| it.contains("block") && it.contains("Ledger"));
+    assert!(!is_led(&at_width(&profile, 160)));
+    profile.sites[line.sites[0] as usize].heap_type = 1;
+    assert!(is_led(&at_width(&profile, 160)));
 }
 
 #[test]

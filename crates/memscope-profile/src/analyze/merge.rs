@@ -27,6 +27,7 @@ pub struct Analysis<'a> {
     /// Where an address's begin in `classes`.
     first_classes: Vec<usize>,
     groups: Vec<Group>,
+    own_package: &'a str,
 }
 
 #[derive(Debug, Default)]
@@ -39,8 +40,13 @@ impl<'a> Analysis<'a> {
     /// Classifies every frame and merges the sites. A quarter of a second of processor time for 100,000
     /// sites on a tree of 400,000 nodes.
     pub fn new(profile: &'a Profile) -> Self {
-        let mut analysis =
-            Self { profile, classes: Vec::new(), first_classes: Vec::new(), groups: Vec::new() };
+        let mut analysis = Self {
+            profile,
+            classes: Vec::new(),
+            first_classes: Vec::new(),
+            groups: Vec::new(),
+            own_package: profile.own_package(),
+        };
         analysis.classify();
         analysis.groups = analysis.merge();
         analysis
@@ -49,6 +55,11 @@ impl<'a> Analysis<'a> {
     /// The profile that was analyzed.
     pub fn profile(&self) -> &'a Profile {
         self.profile
+    }
+
+    /// See [`Profile::own_package`].
+    pub fn own_package(&self) -> &'a str {
+        self.own_package
     }
 
     /// Whose code a frame is. The frame must come from the same profile. Costs a look-up.

@@ -246,7 +246,7 @@ impl<'p> Payload<'p> {
     /// Takes time and memory in proportion to frames, stacks, sites and changes.
     pub(super) fn new(analysis: &Analysis<'p>, sources: &Sources<'_>) -> Self {
         let profile = analysis.profile();
-        let roots = paths::roots(sources.base, &profile.run.exe);
+        let roots = paths::roots(sources.base, &profile.run.exe, analysis.own_package());
         let lines = analysis.line_of_each_site();
         let mut interner = Interner::new(analysis, &roots);
         let addresses = addresses(profile, &mut interner);
@@ -310,7 +310,7 @@ impl<'a, 'p> Interner<'a, 'p> {
     }
 
     fn frame(&mut self, view: &FrameView<'_>) -> u32 {
-        let class = class_number(self.analysis.class(view), view);
+        let class = class_number(self.analysis.class(view), view, self.analysis.own_package());
         let function = self.function(view, class);
         let file = self.file(view.frame().map_or(0, |frame| frame.file));
         let key = (function, file, view.line(), class, view.is_inlined());
@@ -330,7 +330,7 @@ impl<'a, 'p> Interner<'a, 'p> {
         if let Some(&known) = self.known_functions.get(&name) {
             return known;
         }
-        let is_own = class == class_number(Class::User, view);
+        let is_own = class == class_number(Class::User, view, self.analysis.own_package());
         let short = if is_own { names::readable(&name) } else { names::brief(&name) };
         let number = self.functions.name.len() as u32;
         self.functions.short.push(if short == name { String::new() } else { short });
@@ -354,10 +354,10 @@ impl<'a, 'p> Interner<'a, 'p> {
 
 /// Whose code a frame is, for the page: 0 the program's own, 1 a crate that it uses, 2 without a name, 3 the standard
 /// library's, 4 the runtime's, 5 the allocator's.
-fn class_number(class: Class, view: &FrameView<'_>) -> u8 {
+fn class_number(class: Class, view: &FrameView<'_>, own_package: &str) -> u8 {
     match class {
         Class::User if view.function().is_empty() => 2,
-        Class::User if paths::is_dependency(view.file()) => 1,
+        Class::User if paths::is_dependency(view.file(), own_package) => 1,
         Class::User => 0,
         Class::Std => 3,
         Class::Runtime => 4,

@@ -32,7 +32,8 @@ pub fn sentence(analysis: &Analysis<'_>, base: &str) -> String {
     let Some(line) = ranking.lines.first() else { return format!("{peak}.") };
     let Some(site) = profile.sites.get(line.sites[0] as usize) else { return format!("{peak}.") };
     let share = figures.share(line.value, totals.peak_bytes.max(ranking.total));
-    let rows = rows(analysis, site, 1, &paths::roots(base, &profile.run.exe));
+    let rows =
+        rows(analysis, site, 1, &paths::roots(base, &profile.run.exe, analysis.own_package()));
     let Some(Row::Function(function)) = rows.first() else {
         return format!("{peak}; {share} of it from one site without a stack.");
     };

@@ -18,7 +18,7 @@ const NAME_COLUMNS: RangeInclusive<usize> = 30..=60;
 
 pub(super) fn write(profile: &Profile, base: &str, page: &mut Page<'_>) -> io::Result<()> {
     let figures = Figures::of(&profile.run);
-    values(profile, &paths::roots(base, &profile.run.exe), figures, page)?;
+    values(profile, &paths::roots(base, &profile.run.exe, profile.own_package()), figures, page)?;
     tasks(profile, figures, page)
 }
 

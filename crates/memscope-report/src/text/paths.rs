@@ -44,9 +44,13 @@ pub(crate) fn shorten<'a>(path: &'a str, roots: &[String]) -> Cow<'a, str> {
     Cow::Borrowed(path)
 }
 
-/// Whether the file is part of a crate that cargo fetched.
-pub(crate) fn is_dependency(path: &str) -> bool {
-    path.contains("/registry/src/") || path.contains("/git/checkouts/")
+/// Whether the file is part of a crate that cargo fetched, other than the program's own.
+pub(crate) fn is_dependency(path: &str, own_package: &str) -> bool {
+    let is_own = || {
+        let rest = path.strip_prefix(own_package);
+        !own_package.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    (path.contains("/registry/src/") || path.contains("/git/checkouts/")) && !is_own()
 }
 
 /// What follows `library/` in a path of the standard library.
@@ -58,9 +62,10 @@ fn after_rustc_library(path: &str) -> Option<&str> {
     path.split_once("/lib/rustlib/src/rust/library/").map(|(_, rest)| rest)
 }
 
-/// The folders that source paths are shown relative to: `base`, and that of the project that built `exe`.
-pub(crate) fn roots(base: &str, exe: &str) -> Vec<String> {
-    [Some(base.trim_end_matches('/')), project_of(exe)]
+/// The folders that source paths are shown relative to: `base`, that of the project that built `exe`, and that of the
+/// program's own package, which is empty if cargo did not fetch it.
+pub(crate) fn roots(base: &str, exe: &str, own_package: &str) -> Vec<String> {
+    [Some(base.trim_end_matches('/')), project_of(exe), Some(own_package)]
         .into_iter()
         .flatten()
         .filter(|root| !root.is_empty())
@@ -105,6 +110,17 @@ mod tests {
         for (long, short) in table {
             assert_eq!(shorten(long, &roots), short);
         }
+    }
+
+    #[test]
+    fn a_fetched_program_is_no_dependency_of_itself() {
+        let own = "/c/registry/src/x/rg-15.2.0";
+        let paths =
+            ["/c/registry/src/x/rg-15.2.0/main.rs", "/c/registry/src/x/rg-15.2.0-a/main.rs"];
+        assert_eq!(paths.map(|path| is_dependency(path, own)), [false, true]);
+        assert_eq!(paths.map(|path| is_dependency(path, "")), [true, true]);
+        assert!(!is_dependency("/home/ada/shop/src/main.rs", ""));
+        assert_eq!(shorten(paths[0], &roots("", "", own)), "main.rs");
     }
 
     #[test]

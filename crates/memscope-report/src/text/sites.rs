@@ -22,7 +22,7 @@ pub(super) fn write(
     if profile.sites.is_empty() || options.top == 0 {
         return Ok(());
     }
-    let roots = paths::roots(&options.base, &profile.run.exe);
+    let roots = paths::roots(&options.base, &profile.run.exe, analysis.own_package());
     let figures = Figures::of(&profile.run);
     let mut writer = Writer { analysis, options, roots, figures, page, shown: HashMap::new() };
     for metric in [Metric::Peak, Metric::LiveAtEnd, Metric::Allocations, Metric::Temporary] {
@@ -209,7 +209,8 @@ impl Writer<'_, '_, '_> {
         self.rest(section, &ranking, whole)
     }
 
-    /// What the line's blocks are: the types of its sites, that with the most first.
+    /// What the line's blocks are: the types of its sites, that with the most first. Where that one has none, a lesser
+    /// part's would mislead.
     fn types(&self, line: &Line) -> String {
         let profile = self.analysis.profile();
         let mut names: Vec<&str> = Vec::new();
@@ -217,8 +218,11 @@ impl Writer<'_, '_, '_> {
             let heap_type = profile.heap_type(site).filter(|it| it.evidence.is_typed());
             names.extend(heap_type.map(|it| it.name.as_str()).filter(|name| !names.contains(name)));
         }
+        let largest = line.sites.first().and_then(|site| profile.sites.get(*site as usize));
+        let is_typed = |site| profile.heap_type(site).is_some_and(|it| it.evidence.is_typed());
         match names[..] {
             [] => String::new(),
+            _ if !largest.is_some_and(is_typed) => String::new(),
             [only] => format!(", {only}"),
             [first, second] => format!(", {first} and {second}"),
             [first, ref others @ ..] => {

@@ -93,7 +93,7 @@ pub(crate) fn rows(
     let mut rows = Vec::new();
     if let Some((class, first)) = shown {
         let via = frames[..first].iter().rev().find(|(class, _)| *class == Class::Std);
-        functions(class, &frames[first..], &mut rows, roots);
+        functions(class, &frames[first..], &mut rows, roots, analysis.own_package());
         if let Some((_, view)) = via {
             rows.insert(1, Row::Via(names::brief(&name(view))));
         }
@@ -116,6 +116,7 @@ fn functions(
     frames: &[(Class, FrameView<'_>)],
     rows: &mut Vec<Row>,
     roots: &[String],
+    own_package: &str,
 ) {
     for run in frames.chunk_by(|a, b| (a.0 == shown) == (b.0 == shown)) {
         if run[0].0 != shown {
@@ -129,7 +130,7 @@ fn functions(
             continue;
         }
         for (_, view) in run {
-            let new = function(view, roots);
+            let new = function(view, roots, own_package);
             match rows.last_mut() {
                 Some(Row::Function(last))
                     if (&last.name, &last.place) == (&new.name, &new.place) =>
@@ -201,7 +202,7 @@ fn fold(rows: &mut Vec<Row>, range: Range<usize>, whose: &'static str) {
     rows.splice(range, [Row::Folded { frames, whose, outermost }]);
 }
 
-fn function(view: &FrameView<'_>, roots: &[String]) -> Function {
+fn function(view: &FrameView<'_>, roots: &[String], own_package: &str) -> Function {
     let file = view.file();
     let place = match view.line() {
         _ if file.is_empty() => String::new(),
@@ -212,7 +213,7 @@ fn function(view: &FrameView<'_>, roots: &[String]) -> Function {
         name: name(view),
         place,
         inlined: view.is_inlined(),
-        is_dependency: paths::is_dependency(file),
+        is_dependency: paths::is_dependency(file, own_package),
         frames: 1,
     }
 }
