@@ -24,8 +24,8 @@ function start(profile: Profile): void {
 
   const search = h("input", {
     type: "search",
-    placeholder: "Search function, type, file  ( / )",
-    "aria-label": "Search by function, type or file",
+    placeholder: "Search function, type, file, thread  ( / )",
+    "aria-label": "Search by function, type, file or thread",
     spellcheck: "false",
     oninput: () => {
       clearTimeout(typing);

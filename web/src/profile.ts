@@ -40,6 +40,8 @@ export interface Payload {
     line: number[];
     /** The place in `types` plus one; empty if no type is known. */
     heap_type: number[];
+    /** The place in `thread_sets` plus one, 0: not known; empty if it is known of none. */
+    threads: number[];
     kind: number[];
     truncated: number[];
     first_ms: number[];
@@ -80,6 +82,8 @@ export interface Payload {
     freed_bytes: number;
     temporary: number;
   }[];
+  /** Which threads allocated at a site: places in `threads`. */
+  thread_sets: number[][];
   variables: {
     name: string;
     type_name: string;
@@ -142,6 +146,11 @@ function sums(differences: number[]): Float64Array {
   let number = 0;
   for (let i = 0; i < differences.length; i++) numbers[i] = number += differences[i]!;
   return numbers;
+}
+
+/** What a thread is called, and found by: its name, and its number, for many may have one name. */
+export function threadName(thread: { name: string; tid: number }): string {
+  return thread.name ? `${thread.name} ${thread.tid}` : `${thread.tid}`;
 }
 
 /** What a line of the report is called. */
@@ -362,6 +371,13 @@ export class Profile {
     return this.typeLines;
   }
 
+  /** The threads that allocated at a line's sites, as far as that is known, ascending. */
+  threadsOf(line: number): Payload["threads"] {
+    const sets = new Set(this.sitesOf(line, "allocated").map((site) => this.data.sites.threads[site] ?? 0));
+    const threads = new Set([...sets].flatMap((set) => this.data.thread_sets[set - 1] ?? []));
+    return [...threads].sort((a, b) => a - b).map((thread) => this.data.threads[thread]!);
+  }
+
   /** By function, whether its name has `text`. */
   matchingFunctions(text: string): Uint8Array {
     const wanted = text.toLowerCase();
@@ -372,7 +388,7 @@ export class Profile {
     return has;
   }
 
-  /** By site, whether its type's name has `text`, or a frame of its stack in its function's name or its file's path. */
+  /** By site, whether its type's name has `text`, or a thread's, or a frame of its stack in its function's name or its file's path. */
   matches(text: string): Uint8Array {
     const wanted = text.toLowerCase();
     const has = (it: string) => (it.toLowerCase().includes(wanted) ? 1 : 0);
@@ -393,8 +409,11 @@ export class Profile {
     }
     const bySite = new Uint8Array(this.siteStack.length);
     const byType = Uint8Array.from([{ name: "" }, ...this.data.types], (type) => has(type.name));
+    const { threads, thread_sets, sites } = this.data;
+    const byThread = threads.map((thread) => has(threadName(thread)));
+    const bySet = Uint8Array.from([[], ...thread_sets], (set) => (set.some((thread) => byThread[thread]) ? 1 : 0));
     for (let site = 0; site < bySite.length; site++) {
-      bySite[site] = byNode[this.siteStack[site]!]! | byType[this.data.sites.heap_type[site] ?? 0]!;
+      bySite[site] = byNode[this.siteStack[site]!]! | byType[sites.heap_type[site] ?? 0]! | bySet[sites.threads[site] ?? 0]!;
     }
     return bySite;
   }

@@ -2,7 +2,7 @@
 
 import { h, type Child } from "./dom.ts";
 import { bytes, count, counted, duration, elide, share } from "./format.ts";
-import { CLASSES, LAST_SHOWN_CLASS, METRICS, largest, type Metric, type MetricId, type Profile } from "./profile.ts";
+import { CLASSES, LAST_SHOWN_CLASS, METRICS, largest, threadName, type Metric, type MetricId, type Profile } from "./profile.ts";
 
 const PAGE_ROWS = 40;
 
@@ -66,6 +66,7 @@ export function detail(profile: Profile, line: number, metric: Metric): HTMLElem
     );
   const allocations = profile.byLine.allocations[line]!;
   const types = profile.typesOf(line, metric.id);
+  const threads = profile.threadsOf(line).map(threadName);
   const { via } = profile.head(line);
   return h(
     "div",
@@ -81,6 +82,7 @@ export function detail(profile: Profile, line: number, metric: Metric): HTMLElem
       fact("First", duration(profile.lineFirst[line]!)),
       fact("By", kinds || "–"),
       via >= 0 && fact("Operation", h("code", { title: profile.fullName(via) }, elide(profile.shortName(via), 90))),
+      threads.length > 0 && fact("By thread", h("span", { title: threads.join("\n") }, threads.slice(0, 4).join(", ")), threads.length > 4 && ` and ${counted(threads.length - 4, "more")}`),
       types.length > 0 && fact("Type", h("code", {}, types.slice(0, 8).join(", ")), types.length > 8 && ` and ${counted(types.length - 8, "more")}`),
     ),
     many,

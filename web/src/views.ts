@@ -3,7 +3,7 @@
 import { h } from "./dom.ts";
 import { flame, legend } from "./flame.ts";
 import { bytes, count, counted, duration, elide, share, signed } from "./format.ts";
-import { METRICS, largest, type MetricId, type Profile } from "./profile.ts";
+import { METRICS, largest, threadName, type MetricId, type Profile } from "./profile.ts";
 import { amount, detail, headOf, metricOf, table, type Column } from "./sites.ts";
 import type { State } from "./state.ts";
 import { sparkline, timeline } from "./timeline.ts";
@@ -195,7 +195,7 @@ function sites(page: Page): HTMLElement {
   return h(
     "section",
     {},
-    h("p", { class: "note", "aria-live": "polite" }, state.q ? `${counted(lines.length, "site")} with “${state.q}” in the stack or the type` : `${counted(lines.length, "site")}; click one for its full stack`),
+    h("p", { class: "note", "aria-live": "polite" }, state.q ? `${counted(lines.length, "site")} with “${state.q}” in the stack, the type or a thread` : `${counted(lines.length, "site")}; click one for its full stack`),
     table({
       profile,
       lines,
@@ -203,7 +203,7 @@ function sites(page: Page): HTMLElement {
       sort: state.sort || state.metric,
       open: state.line,
       metric: metricOf(state.metric),
-      empty: "No site has that in its stack.",
+      empty: "No site has that in its stack, its type or its threads.",
       onSort: (sort) => page.go(METRICS.some((it) => it.id === sort) ? { sort: "", metric: sort as MetricId } : { sort }),
       onOpen: (line) => page.note({ line }),
     }),
@@ -290,12 +290,15 @@ export function plainTable(head: string[], rows: (string | Node)[][], text = 1):
   );
 }
 
-function threads({ profile, state }: Page): HTMLElement {
+function threads(page: Page): HTMLElement {
+  const { profile, state } = page;
   const wanted = state.q.toLowerCase();
-  const named = profile.data.threads.filter((it) => `${it.name} ${it.tid}`.toLowerCase().includes(wanted));
+  const named = profile.data.threads.filter((it) => threadName(it).toLowerCase().includes(wanted));
   const all = named.sort((a, b) => b.allocated_bytes - a.allocated_bytes);
   const rows = all.map((it) => [
-    it.name || "(without a name)",
+    profile.data.thread_sets.length > 0 && it.allocations > 0
+      ? h("button", { type: "button", class: "toggle", title: "Its sites", onclick: () => page.go({ view: "sites", q: threadName(it), line: -1 }) }, it.name || "(without a name)")
+      : it.name || "(without a name)",
     String(it.tid),
     bytes(it.allocated_bytes),
     count(it.allocations),
@@ -307,7 +310,7 @@ function threads({ profile, state }: Page): HTMLElement {
   return h(
     "section",
     {},
-    h("p", { class: "note" }, "What each thread did itself; what it freed may have been allocated by another."),
+    h("p", { class: "note" }, "What each thread did itself; what it freed may have been allocated by another. Click one for the sites at which it allocated."),
     plainTable(["Thread", "Id", "Allocated", "Allocations", "Frees", "Temporary", "First", "Recorded"], rows),
   );
 }

@@ -140,6 +140,22 @@ try {
   }
   await page.goBack();
 
+  // From a thread to its sites.
+  if (await page.locator('[data-view="threads"]').count()) {
+    await page.click('[data-view="threads"]');
+    const thread = page.getByTitle("Its sites").nth(1);
+    if (await thread.count()) {
+      await timed("thread", () => thread.click());
+      seen.thread = new URLSearchParams(new URL(page.url()).hash.slice(1)).get("q");
+      seen.of_thread = await rows.count();
+      await rows.first().locator(".toggle").click();
+      assert((await page.locator(".detail dl").innerText()).includes(seen.thread), "a site does not name its threads");
+      await shot("thread");
+      await page.fill("input[type=search]", "");
+      await page.waitForURL((url) => !url.hash.includes("q="));
+    }
+  }
+
   // Light and dark, narrow, on paper.
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await page.emulateMedia({ colorScheme: "light" });

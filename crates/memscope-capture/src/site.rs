@@ -11,11 +11,8 @@ use crate::process::Process;
 use crate::stack::Walker;
 use crate::trie::{self, Keyed, mix};
 use core::sync::atomic::Ordering;
-use memscope_region::row::{CounterCells, Fill, LABEL_SHIFT, ODD};
+use memscope_region::row::{COUNTERS_AT_A_TIME, CounterCells, Fill, LABEL_SHIFT, ODD, OWNER};
 use memscope_region::{Kind, MissCause, Table};
-
-/// Counter rows that a thread takes at a time.
-const ROWS_AT_A_TIME: u32 = 16;
 
 /// Entries of the first leaf table and the first index.
 const FIRST_ENTRIES: usize = 64;
@@ -245,8 +242,13 @@ impl Sites {
     pub(crate) fn take_row(&mut self, process: &Process) -> Option<&'static CounterCells> {
         let writer = process.writer()?;
         if self.rows_left == 0 {
-            self.next_row = writer.claim(Table::Counters, ROWS_AT_A_TIME)?;
-            self.rows_left = ROWS_AT_A_TIME;
+            let first = writer.claim(Table::Counters, COUNTERS_AT_A_TIME)?;
+            let owner = writer.counter(first)?;
+            owner.allocations.fill(arch::thread_pointer() as u64);
+            // ORDERING: release, the marker.
+            owner.site.store(OWNER, Ordering::Release);
+            self.next_row = first + 1;
+            self.rows_left = COUNTERS_AT_A_TIME - 1;
         }
         let counter = writer.counter(self.next_row)?;
         self.next_row += 1;

@@ -24,6 +24,7 @@ use memscope_profile::symbolize::KnownSymbols;
 use memscope_profile::types::{TypeHistogram, TypeLine};
 use memscope_report::text::{site_name, site_stack};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -99,12 +100,14 @@ impl Of {
 }
 
 /// A line of a ranking.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) value: u64,
     /// What is shown below it when it is opened: the stack of a site, else what more is known.
     pub(crate) stack: Vec<String>,
+    /// The threads that allocated there, as far as that is known.
+    pub(crate) threads: String,
 }
 
 /// Watches. The value is the exit code.
@@ -217,6 +220,7 @@ fn sites(profile: &Profile) -> Vec<Ranking> {
             name: site_name(&analysis, line.sites[0], &base),
             value: line.value,
             stack: site_stack(&analysis, line.sites[0], &base),
+            threads: threads_of(profile, &line.sites),
         });
         let by = match metric {
             Metric::Peak => "at the peak",
@@ -228,6 +232,14 @@ fn sites(profile: &Profile) -> Vec<Ranking> {
         Ranking { of: Of::Sites, by, is_bytes: metric.is_bytes(), lines: lines.collect() }
     };
     Metric::ALL.map(ranking).into()
+}
+
+/// The names of the threads that allocated at these sites.
+fn threads_of(profile: &Profile, sites: &[u32]) -> String {
+    let sites = sites.iter().filter_map(|site| profile.sites.get(*site as usize));
+    let names = sites.flat_map(|site| profile.threads_of(site)).map(|thread| &*thread.name);
+    let names: BTreeSet<&str> = names.collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Lines in the order of their values.
@@ -274,6 +286,7 @@ fn types(profile: &Profile) -> Ranking {
         ))
         .chain(sites(it))
         .collect(),
+        ..Line::default()
     });
     ranked(Of::Types, "live", lines)
 }
@@ -286,6 +299,7 @@ fn threads(profile: &Profile) -> Ranking {
             "{} allocations, {} frees, {} temporary",
             it.allocations, it.frees, it.temporary
         )],
+        ..Line::default()
     });
     ranked(Of::Threads, "allocated bytes", lines)
 }
@@ -302,6 +316,7 @@ fn tasks(profile: &Profile) -> Ranking {
             it.task.entries
         )],
         name: it.path,
+        ..Line::default()
     });
     ranked(Of::Tasks, "live, each without its children", lines)
 }
@@ -317,6 +332,7 @@ fn values(profile: &Profile) -> Ranking {
                 it.live_blocks, it.blocks, it.peak_bytes
             ),
         ],
+        ..Line::default()
     });
     ranked(Of::Values, "live", lines)
 }

@@ -67,6 +67,10 @@ fn check_stacks(profile: &Profile) -> Result<(), String> {
             return Err(format!("the parent of task {} does not come before it", index + 1));
         }
     }
+    let threads = profile.threads.len();
+    if profile.thread_sets.iter().flatten().any(|thread| *thread as usize >= threads) {
+        return Err("a set of threads names one that is not there".into());
+    }
     if profile.labels.iter().any(|label| label.tracker as usize > profile.labels.len()) {
         return Err("a label names a tracker that is not there".into());
     }
@@ -76,6 +80,9 @@ fn check_stacks(profile: &Profile) -> Result<(), String> {
         }
         if site.label as usize > profile.labels.len() {
             return Err(format!("site {index} names a label that is not there"));
+        }
+        if site.threads as usize > profile.thread_sets.len() {
+            return Err(format!("site {index} names a set of threads that is not there"));
         }
         if site.heap_type as usize > profile.types.len() {
             return Err(format!("site {index} names a type that is not there"));
@@ -135,7 +142,9 @@ mod tests {
         assert_eq!(check(&good()), Ok(()));
         assert_eq!(check(&Profile::default()), Ok(()));
         type Break = (&'static str, fn(&mut Profile));
-        let breaks: [Break; 13] = [
+        let breaks: [Break; 15] = [
+            ("a set of threads that", |it| it.sites[0].threads = 1),
+            ("a set of threads names", |it| it.thread_sets = vec![vec![0]]),
             ("names a type", |it| it.sites[0].heap_type = 1),
             ("first text", |it| it.strings[0].push('x')),
             ("a text", |it| it.frames[0].file = 2),

@@ -38,6 +38,9 @@ pub struct Profile {
     pub types: Vec<HeapType>,
     /// Threads, in the order in which they were first seen.
     pub threads: Vec<Thread>,
+    /// Sets of threads, which sites name: places in `threads`, ascending. Of more than
+    /// [`MAX_THREADS_OF_SITE`](crate::region::MAX_THREADS_OF_SITE) the first are there.
+    pub thread_sets: Vec<Vec<u32>>,
     /// Names that the program gave to blocks, and the trackers that gave them.
     pub labels: Vec<Label>,
     /// Tasks, scopes and spans of the program. A parent comes before its children.
@@ -360,6 +363,8 @@ pub struct Site {
     pub label: u32,
     /// What its blocks are: place in [`Profile::types`] plus one, 0 if nothing is known.
     pub heap_type: u32,
+    /// The threads that allocated there: place in [`Profile::thread_sets`] plus one, 0 if that is not known.
+    pub threads: u32,
     /// When the site was first met, in milliseconds since the start.
     pub first_ms: u64,
     /// What happened there.

@@ -22,6 +22,7 @@ mod layout;
 mod names;
 mod rows;
 mod stacks;
+mod whose;
 
 #[cfg(test)]
 mod synthetic;
@@ -32,6 +33,7 @@ pub use blocks::{Block, Blocks};
 pub(crate) use counters::SiteTotal;
 pub use counters::SiteTotals;
 pub use stacks::SitePlaces;
+pub use whose::MAX_THREADS_OF_SITE;
 
 use crate::error::{Cause, Error, Result};
 use crate::model::{Completeness, End, Profile, Totals};

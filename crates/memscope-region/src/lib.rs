@@ -16,7 +16,7 @@
 //! Nodes             NodeRow       8   a node of the prefix tree of stacks: parent node, address
 //! Sites             SiteRow      16   a stack, the kind of call, the task
 //! Threads           ThreadRow   256   a thread: its own totals, attempts, successes and misses by cause
-//! Counters          CounterRow   64   what one thread did at one site, and the same at the peak
+//! Counters          CounterRow   64   what one thread did at one site, and the same at the peak; before every 15 of them, whose they are
 //! Shadow            ShadowRow    16   where the records of 2^23 granules of address space lie
 //! Text              bytes             paths, command lines, names
 //! Labels            LabelRow    128   a name that the program gave to blocks, and what bears it

@@ -392,6 +392,14 @@ pub const VARIANCE: u32 = 1 << 31;
 /// Set in [`GrowthRow::site`].
 pub const GROWTH: u32 = 1 << 30;
 
+/// The [`CounterRow::site`] of a row that is not of a site: it says whose the rows of counters after it are, up to
+/// [`COUNTERS_AT_A_TIME`] less one of them. Its `allocations` are the thread pointer of whoever took them, as in
+/// [`ThreadRow::thread_pointer`]; several threads one after the other may have the same.
+pub const OWNER: u32 = VARIANCE | GROWTH;
+
+/// Rows of counters that a thread takes at a time: one that says so ([`OWNER`]), then those that it fills.
+pub const COUNTERS_AT_A_TIME: u32 = 16;
+
 /// In mode sampled, counts of blocks are multiples of 1 / this.
 pub const COUNTS_PER_BLOCK: u64 = 1 << 10;
 

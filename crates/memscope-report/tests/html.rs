@@ -5,7 +5,7 @@ mod profiles;
 use memscope_profile::Profile;
 use memscope_profile::model::{
     Address, Counts, Frame, Growth, HeapType, Label, Sample, Site, SiteChange, StackNode, Task,
-    TypeEvidence,
+    Thread, TypeEvidence,
 };
 use memscope_report::html::{Sources, write};
 use std::io::Read;
@@ -139,6 +139,13 @@ fn a_browser_shows_it_searches_zooms_and_brushes() {
         ..HeapType::default()
     }];
     profile.sites[0].heap_type = 1;
+    // Two sites are another thread's than all others: of that which stands second in the list of threads.
+    let mut threads: Vec<u32> = (0..profile.threads.len() as u32).collect();
+    threads.sort_by_key(|at| std::cmp::Reverse(profile.threads[*at as usize].allocated_bytes));
+    profile.thread_sets = vec![vec![threads[0]], vec![threads[1]]];
+    profile.sites.iter_mut().for_each(|site| site.threads = 1);
+    profile.sites[1].threads = 2;
+    profile.sites[3].threads = 2;
     let growth = Growth { growths: 7, copied_bytes: 70_000, ..Growth::default() };
     profile.sites[0].counts.growth = growth;
     profile.totals.growth = Some(growth);
@@ -152,6 +159,9 @@ fn a_browser_shows_it_searches_zooms_and_brushes() {
     assert_eq!(data["variables"].as_array().map(Vec::len), Some(1));
     let seen = browse(&page, "order_service");
     assert_eq!(seen["typed"], 1, "sites of a type are not found by its name");
+    let thread = &profile.threads[threads[1] as usize];
+    assert_eq!(seen["thread"], format!("{} {}", thread.name, thread.tid));
+    assert_eq!(seen["of_thread"], 2, "sites are not found by their thread");
     assert_eq!(seen["top"][0], "6.39 MiB 67.0 %");
     assert_eq!(seen["largest"].as_str().map(|it| it.starts_with("9.16 MiB")), Some(true));
 }
@@ -180,6 +190,13 @@ fn large_program(n: u32) -> Profile {
         let name = format!("Vec<Order{place}>");
         profile.types.push(HeapType { name, evidence: TypeEvidence::Named, ..HeapType::default() });
     }
+    // Sites of one worker each, of a few, of all.
+    for tid in 0..24 {
+        let name = format!("worker-{}", tid % 8);
+        profile.threads.push(Thread { tid: 4000 + tid, name, allocations: 1, ..Thread::default() });
+        profile.thread_sets.push(vec![tid]);
+    }
+    profile.thread_sets.extend([(0..8).collect(), (0..24).collect::<Vec<u32>>()]);
     for _ in 0..20_000 {
         let frames_start = profile.frames.len() as u32;
         let frames_len = 1 + random(3) as u32;
@@ -229,6 +246,7 @@ fn large_program(n: u32) -> Profile {
             stack,
             kind: 1 + random(3) as u8,
             heap_type: 1 + stack % 300,
+            threads: if random(4) == 0 { 1 + random(26) as u32 } else { 26 },
             first_ms,
             counts,
             ..Site::default()

@@ -167,7 +167,9 @@ impl Screen {
     fn lines(&self) -> Vec<&Line> {
         let has = |text: &str| text.to_lowercase().contains(&self.filter.to_lowercase());
         let lines = self.ranking().map_or(&[][..], |(_, ranking)| &ranking.lines);
-        lines.iter().filter(|it| has(&it.name) || it.stack.iter().any(|row| has(row))).collect()
+        let is_shown =
+            |it: &&Line| has(&it.name) || has(&it.threads) || it.stack.iter().any(|row| has(row));
+        lines.iter().filter(is_shown).collect()
     }
 
     fn draw(&mut self, frame: &mut Frame<'_>) {
@@ -235,6 +237,9 @@ impl Screen {
                 let mut text = vec![Text::raw(row(line))];
                 if self.is_open && n == place {
                     let rows = line.stack.iter();
+                    let threads = format!("by {}", line.threads);
+                    let threads = (!line.threads.is_empty()).then_some(&threads);
+                    let rows = rows.chain(threads);
                     text.extend(rows.map(|row| Text::styled(format!("             {row}"), faint)));
                 }
                 ListItem::new(text)
@@ -290,6 +295,7 @@ mod tests {
             name: (*name).to_owned(),
             value: *value,
             stack: vec![format!("{name} src/{name}.rs:3"), "main".to_owned()],
+            threads: format!("{name}-worker"),
         };
         let ranking = |of, by, lines| Ranking { of, by, is_bytes: true, lines };
         let lines: Vec<Line> = values.iter().map(line).collect();
@@ -317,12 +323,23 @@ mod tests {
         assert!(text.contains("4.0 KiB  load") && text.contains("1000 B  parse"), "{text}");
         assert!(!text.contains("src/load.rs"));
         assert!(screen.press(KeyCode::Down) && screen.press(KeyCode::Enter));
-        assert!(drawn(&mut screen).contains("parse src/parse.rs:3"));
+        let text = drawn(&mut screen);
+        assert!(
+            text.contains("parse src/parse.rs:3") && text.contains("by parse-worker"),
+            "{text}"
+        );
         for key in [KeyCode::Char('m'), KeyCode::Char('/'), KeyCode::Char('a'), KeyCode::Char('d')]
         {
             assert!(screen.press(key));
         }
         screen.look = look(&[("load", 6144), ("parse", 1000)]);
+        let text = drawn(&mut screen);
+        assert!(text.contains("+2.0 KiB  load") && !text.contains("1000 B"), "{text}");
+        assert!(screen.press(KeyCode::Esc) && drawn(&mut screen).contains("parse"));
+        // The name of a thread that allocated there is found too.
+        for key in "/load-w".chars() {
+            assert!(screen.press(KeyCode::Char(key)));
+        }
         let text = drawn(&mut screen);
         assert!(text.contains("+2.0 KiB  load") && !text.contains("1000 B"), "{text}");
         assert!(screen.press(KeyCode::Esc) && drawn(&mut screen).contains("parse"));

@@ -3,7 +3,7 @@
 //! What a task allocated and holds is the sum over the sites that name it; its children's is theirs. Deliberately absent: a
 //! task's peak, which is recorded and not a sum.
 
-use crate::model::{Counts, Label, Profile, Task};
+use crate::model::{Counts, Label, Profile, Site, Task, Thread};
 
 /// A task and what it did.
 #[derive(Clone, Debug)]
@@ -30,6 +30,12 @@ impl Task {
 }
 
 impl Profile {
+    /// The threads that allocated at a site, as far as that is known; see [`Site::threads`].
+    pub fn threads_of(&self, site: &Site) -> impl Iterator<Item = &Thread> {
+        let set = (site.threads as usize).checked_sub(1).and_then(|at| self.thread_sets.get(at));
+        set.into_iter().flatten().filter_map(|thread| self.threads.get(*thread as usize))
+    }
+
     /// The tasks in the order of [`Profile::tasks`], with what each did. One pass over the sites.
     pub fn task_lines(&self) -> Vec<TaskLine<'_>> {
         let mut lines: Vec<TaskLine<'_>> = Vec::with_capacity(self.tasks.len());

@@ -6,6 +6,7 @@
 //! "stacks.parent" ...   a column (see `columns`) of a large vector
 //! "deviations.frees" .. the same, one row for each site; only if the run was sampled
 //! "sites.heap_type"     a number for each site; older files have none, and types are named anew
+//! "sites.threads"       a number for each site; older files have none
 //! "growth.growths" ...  the same; only if there was any
 //! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
 //! ```
@@ -26,6 +27,9 @@ use std::io;
 /// The part with the type of each site.
 const HEAP_TYPES: &str = "sites.heap_type";
 
+/// The part with the set of threads of each site.
+const THREADS: &str = "sites.threads";
+
 /// Encodes the profile.
 pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
     // Field by field: whoever adds a field to the profile decides here where it goes.
@@ -40,6 +44,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         sites,
         types,
         threads,
+        thread_sets,
         labels,
         tasks,
         timeline,
@@ -56,6 +61,7 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
         modules: modules.clone(),
         types: types.clone(),
         threads: threads.clone(),
+        thread_sets: thread_sets.clone(),
         labels: labels.clone(),
         tasks: tasks.clone(),
         processes: processes.clone(),
@@ -73,6 +79,8 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
     Site::put_columns(sites, &mut body);
     let heap_types = sites.iter().map(|site| u64::from(site.heap_type));
     put(&mut body, HEAP_TYPES, &columns::encode(heap_types));
+    let threads = sites.iter().map(|site| u64::from(site.threads));
+    put(&mut body, THREADS, &columns::encode(threads));
     let deviations: Vec<_> = sites.iter().map(|site| site.counts.deviations).collect();
     if deviations.iter().any(|it| *it != Deviations::default()) {
         Deviations::put_columns(&deviations, &mut body);
@@ -101,11 +109,13 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     profile.frames = Frame::columns(&parts)?;
     profile.stacks = StackNode::columns(&parts)?;
     profile.sites = Site::columns(&parts)?;
-    if parts.has(HEAP_TYPES) {
+    let of_sites: [(_, fn(&mut Site) -> &mut u32); 2] =
+        [(HEAP_TYPES, |site| &mut site.heap_type), (THREADS, |site| &mut site.threads)];
+    for (part, field) in of_sites.into_iter().filter(|(part, _)| parts.has(part)) {
         let mut sites = profile.sites.iter_mut();
-        parts.decode(HEAP_TYPES, |number| match (sites.next(), u32::try_from(number)) {
+        parts.decode(part, |number| match (sites.next(), u32::try_from(number)) {
             (Some(site), Ok(number)) => {
-                site.heap_type = number;
+                *field(site) = number;
                 true
             }
             _ => false,

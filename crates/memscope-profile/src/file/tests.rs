@@ -25,6 +25,7 @@ fn sample(stacks: u32) -> Profile {
         task: index % 3,
         label: index % 2,
         heap_type: index % 3,
+        threads: index % 3,
         first_ms: u64::from(index) * 3,
         counts: Counts {
             allocations: u64::from(index) * 1000,
@@ -70,6 +71,7 @@ fn sample(stacks: u32) -> Profile {
         },
         completeness: Completeness { misses: [1, 2, 3, 4, 5, 6, 7, 8], ..Default::default() },
         totals: Totals { peak_bytes: 1 << 50, ..Totals::default() },
+        thread_sets: vec![vec![0], vec![]],
         marks: vec![Mark { ms: 3, text: "warm".into(), ..Mark::default() }],
         processes: vec![
             ProcessSummary { pid: 7, ..ProcessSummary::default() },

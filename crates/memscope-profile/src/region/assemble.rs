@@ -1,10 +1,10 @@
 //! A region's rows become a profile: totals, completeness, threads, and what to say about damage.
 
-use super::counters::{Peak, Sum, deviation, sum_by_site, variance, whole};
+use super::counters::{Counters, Peak, deviation, sum_by_site, variance, whole};
 use super::layout::Layout;
 use super::rows::{Buffer, each_row};
 use super::stacks::{Build, Damage, Rows};
-use super::{Reading, Region};
+use super::{Reading, Region, whose};
 use crate::error::Result;
 use crate::estimate::Deviations;
 use crate::model::{
@@ -15,7 +15,6 @@ use memscope_region::record::Birth;
 use memscope_region::row::{BY_MODE_COUNTED, BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK};
 use memscope_region::{HeaderRow, MissCause, Table, ThreadRow, header};
 use rustix::time::{ClockId, clock_gettime};
-use std::collections::HashMap;
 
 /// A thread adds its live bytes to the process's in steps of this size.
 const FLUSH_BYTES: u64 = 64 << 10;
@@ -30,7 +29,8 @@ const COUNTING_BIT: u32 = 1 << header::MODE_COUNTING;
 /// Reads the whole region.
 pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
     let mut buffer = Buffer::default();
-    let (layout, sums) = read_counters(region, &mut buffer)?;
+    let (layout, counters) = read_counters(region, &mut buffer)?;
+    let Counters { sums, allocated_by } = counters;
     let rows = Rows::read(region, &mut buffer)?;
     let threads = Threads::read(region, &layout)?;
     let header = &layout.header;
@@ -54,6 +54,7 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
     build.profile.run = run(header, end, &command.unwrap_or_default(), &exe.unwrap_or_default());
     let sites = build.build(&rows, sums, peak)?;
     inherit(header, &mut profile);
+    whose::assign(&mut profile, &sites, allocated_by, &threads.pointers());
 
     profile.totals.peak_blocks =
         profile.sites.iter().fold(0, |sum: u64, site| sum.saturating_add(site.counts.peak_blocks));
@@ -93,15 +94,15 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
 }
 
 /// Reads the counters with the layout that they hold for: the values at the peak are those of one epoch.
-fn read_counters(region: &Region, buffer: &mut Buffer) -> Result<(Layout, HashMap<u32, Sum>)> {
+fn read_counters(region: &Region, buffer: &mut Buffer) -> Result<(Layout, Counters)> {
     let mut layout = region.layout()?;
     let mut attempts = ATTEMPTS;
     loop {
-        let sums = sum_by_site(region, &layout, buffer)?;
+        let counters = sum_by_site(region, &layout, buffer)?;
         let after = region.layout()?;
         attempts -= 1;
         if attempts == 0 || after.header.peak_epoch == layout.header.peak_epoch {
-            return Ok((layout, sums));
+            return Ok((layout, counters));
         }
         layout = after;
     }
@@ -198,6 +199,11 @@ impl Threads {
             rows.extend(ThreadRow::decode(bytes).filter(|row| row.state != 0));
         })?;
         Ok(Self { rows })
+    }
+
+    /// The threads by their thread pointers, each with its place among the threads.
+    fn pointers(&self) -> Vec<(u64, u32)> {
+        (0..).zip(&self.rows).map(|(place, row)| (row.thread_pointer, place)).collect()
     }
 
     fn sum(&self, of: impl Fn(&ThreadRow) -> u64) -> u64 {

@@ -16,7 +16,9 @@ use crate::error::Result;
 use crate::estimate::Deviations;
 use crate::model::{Counts, Growth};
 use memscope_region::header::MODE_SAMPLED;
-use memscope_region::row::{COUNTS_PER_BLOCK, GROWTH, GrowthRow, ODD, VARIANCE};
+use memscope_region::row::{
+    COUNTERS_AT_A_TIME, COUNTS_PER_BLOCK, GROWTH, GrowthRow, ODD, OWNER, VARIANCE,
+};
 use memscope_region::{CounterRow, SiteRow, Table};
 use std::collections::HashMap;
 
@@ -177,14 +179,26 @@ fn growth_of(row: &GrowthRow) -> Growth {
     }
 }
 
-/// The sums of all sites by their ids. As many as rows are really there.
+/// What the rows of counters say.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// The sums of all sites by their ids. As many as rows are really there.
+    pub(super) sums: HashMap<u32, Sum>,
+    /// Who allocated: the id of a site, and the thread pointer of a thread that did there. Not sorted.
+    pub(super) allocated_by: Vec<(u32, u64)>,
+}
+
+/// Reads all rows of counters.
 pub(super) fn sum_by_site(
     region: &Region,
     layout: &Layout,
     buffer: &mut Buffer,
-) -> Result<HashMap<u32, Sum>> {
-    let mut sums: HashMap<u32, Sum> = HashMap::new();
-    each_row(region, layout, Table::Counters, buffer, |_, bytes| {
+) -> Result<Counters> {
+    let mut counters = Counters::default();
+    // Whose the rows are, and the first that is another's.
+    let mut owner = (0, 0);
+    each_row(region, layout, Table::Counters, buffer, |number, bytes| {
+        let Counters { sums, allocated_by } = &mut counters;
         let epoch = layout.header.peak_epoch;
         let growth =
             GrowthRow::decode(bytes).filter(|row| row.site & (VARIANCE | GROWTH) == GROWTH);
@@ -192,6 +206,13 @@ pub(super) fn sum_by_site(
             let sum = sums.entry(row.site & !GROWTH).or_default();
             sum.counts.growth.add(&growth_of(&row));
         } else if let Some(row) = CounterRow::decode(bytes).filter(|row| row.site != 0) {
+            if row.site == OWNER {
+                owner = (row.allocations, number.saturating_add(COUNTERS_AT_A_TIME));
+                return;
+            }
+            if row.site & VARIANCE == 0 && row.allocations != 0 && number < owner.1 {
+                allocated_by.push((row.site, owner.0));
+            }
             let sum = sums.entry(row.site & !VARIANCE).or_default();
             if row.site & VARIANCE == 0 {
                 sum.add(&row, epoch);
@@ -200,7 +221,7 @@ pub(super) fn sum_by_site(
             }
         }
     })?;
-    Ok(sums)
+    Ok(counters)
 }
 
 /// What has happened at each site so far: a sample for a timeline. Made once and filled again and again by

@@ -6,6 +6,7 @@ use crate::model::{Counts, Kind, Mode};
 use crate::mutation::{Numbers, executions, overwrite};
 use memscope_region::header::{CHUNKS_OFFSET, HEADER_BYTES, VERSION};
 use memscope_region::record::{Birth, Record, SIZE_ELSEWHERE};
+use memscope_region::row::{COUNTERS_AT_A_TIME, OWNER};
 use memscope_region::table::{CHUNKS_PER_TABLE, EXTENT_BYTES};
 use memscope_region::{CounterRow, HeaderRow, SiteRow, Table, ThreadRow};
 use proptest::prelude::*;
@@ -183,6 +184,45 @@ fn less_than_nothing_is_nothing() {
     assert_eq!((counts.live_blocks(), counts.live_bytes()), (0, 0));
     assert_eq!(profile.totals.peak_blocks, 7);
     assert_eq!(profile.warnings, []);
+}
+
+#[test]
+fn a_site_knows_the_threads_that_allocated_there() {
+    let mut region = small();
+    let counter = zeros(CounterRow::decode);
+    let owner = |pointer| CounterRow { site: OWNER, allocations: pointer, ..counter };
+    let thread = |tid, thread_pointer| ThreadRow {
+        tid,
+        state: 1,
+        thread_pointer,
+        ..zeros(ThreadRow::decode)
+    };
+    // After the two threads of before: one that a later one took over from, one that did not allocate, one alone.
+    for (tid, pointer, allocations) in [(50, 7, 4), (51, 7, 2), (52, 7, 0), (53, 9, 1)] {
+        region.push(Table::Threads, &ThreadRow { allocations, ..thread(tid, pointer) });
+    }
+    let allocated = CounterRow { allocations: 1, allocated_bytes: 8, ..counter };
+    region.push(Table::Counters, &owner(7));
+    region.push(Table::Counters, &CounterRow { site: 1, ..allocated });
+    let ended = CounterRow { site: 4, ..allocated };
+    for _ in 2..COUNTERS_AT_A_TIME {
+        region.push(Table::Counters, &ended);
+    }
+    // Another's, which does not say whose.
+    region.push(Table::Counters, &CounterRow { site: 3, ..allocated });
+    region.push(Table::Counters, &owner(9));
+    region.push(Table::Counters, &CounterRow { site: 1, ..allocated });
+    // It only freed there.
+    region.push(Table::Counters, &CounterRow { site: 3, frees: 1, ..counter });
+    let Reading { profile, sites } = read(region);
+    let tids = |id| -> Vec<u32> {
+        let site = profile.sites[sites.get(id).expect("a site") as usize];
+        profile.threads_of(&site).map(|thread| thread.tid).collect()
+    };
+    assert_eq!((tids(1), tids(4), tids(3)), (vec![50, 51, 53], vec![50, 51], vec![]));
+    // No row of an owner is one of a site.
+    assert_eq!(profile.warnings.len(), 1, "{:?}", profile.warnings);
+    assert!(profile.warnings[0].message.contains("live bytes by site"), "{:?}", profile.warnings);
 }
 
 #[test]

@@ -242,7 +242,7 @@ fn the_number_of_threads_does_not_show_in_the_result() {
         let mut profile = profile_of(&program, build_id(&program).unwrap_or_default(), &places);
         let note = |progress: Progress| seen.lock().unwrap().push(progress);
         symbolize(&mut profile, &SymbolSearch { threads, ..search() }, &note);
-        crate::support::check(&profile);
+        check(&profile);
         profile
     });
     assert_eq!(named(&profiles[0]), named(&profiles[1]));

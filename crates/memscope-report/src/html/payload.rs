@@ -39,6 +39,8 @@ pub(super) struct Payload<'p> {
     types: Vec<TypeRow<'p>>,
     growth: Growing,
     threads: Vec<ThreadRow<'p>>,
+    /// Which threads allocated at a site: places in `threads`, ascending.
+    thread_sets: Vec<&'p [u32]>,
     /// Named values: name, type, file, line, live bytes, live blocks, most bytes, blocks.
     variables: Vec<VariableRow<'p>>,
     tasks: Vec<TaskRow>,
@@ -128,6 +130,8 @@ struct Sites {
     line: Differences,
     /// The place in `types` plus one. Empty if no type is known.
     heap_type: Vec<u32>,
+    /// The place in `thread_sets` plus one, 0: not known. Empty if it is known of none.
+    threads: Vec<u32>,
     kind: Vec<u8>,
     truncated: Vec<u8>,
     first_ms: Differences,
@@ -270,6 +274,7 @@ impl<'p> Payload<'p> {
             types: types(profile, by_type),
             growth: growth(analysis, &lines),
             threads: profile.threads.iter().map(thread).collect(),
+            thread_sets: profile.thread_sets.iter().map(|set| shown(set)).collect(),
             variables: variables(profile, &roots),
             tasks: tasks(profile),
             modules: profile.modules.iter().map(module).collect(),
@@ -278,6 +283,13 @@ impl<'p> Payload<'p> {
             snippets,
         }
     }
+}
+
+/// So many threads of a site the page knows: what it holds of them must not outgrow the rest.
+const MAX_SHOWN_THREADS: usize = 16;
+
+fn shown(set: &[u32]) -> &[u32] {
+    &set[..set.len().min(MAX_SHOWN_THREADS)]
 }
 
 /// Gives numbers to functions, files and frames as they are met.
@@ -396,6 +408,9 @@ fn sites(profile: &Profile, lines: &[u32], by_type: &TypeHistogram<'_>) -> Sites
         for (place, line) in (1..).zip(&by_type.lines) {
             line.sites.iter().for_each(|site| sites.heap_type[*site as usize] = place);
         }
+    }
+    if !profile.thread_sets.is_empty() {
+        sites.threads = profile.sites.iter().map(|site| site.threads).collect();
     }
     for (site, &line) in profile.sites.iter().zip(lines) {
         let counts = &site.counts;

@@ -9,7 +9,7 @@ use super::named::{TaskForm, VariableForm};
 use super::processes::{InheritedForm, MarkForm, ProcessForm};
 use memscope_profile::analyze::Metric;
 use memscope_profile::model::{
-    Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Symbols,
+    Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Site, Symbols,
     Thread, Totals,
 };
 use memscope_profile::types::TypeHistogram;
@@ -405,6 +405,11 @@ impl<'p> Document<'p> {
         })
     }
 
+    fn threads_of(&self, site: &Site) -> &[u32] {
+        let set = (site.threads as usize).checked_sub(1);
+        set.and_then(|at| self.profile.thread_sets.get(at)).map_or(&[], Vec::as_slice)
+    }
+
     fn sites(&self) -> impl Iterator<Item = SiteForm<'_, 'p>> {
         self.profile.sites.iter().zip(&self.types_of_sites).map(move |(site, heap_type)| {
             let Counts {
@@ -430,6 +435,7 @@ impl<'p> Document<'p> {
                 heap_type: *heap_type,
                 truncated: site.truncated,
                 task: site.task,
+                threads: self.threads_of(site),
                 first_ms: site.first_ms,
                 allocations,
                 allocated_bytes,
@@ -457,6 +463,8 @@ struct SiteForm<'d, 'p> {
     truncated: bool,
     #[serde(skip_serializing_if = "is_zero")]
     task: u32,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    threads: &'d [u32],
     first_ms: u64,
     allocations: u64,
     allocated_bytes: u64,
