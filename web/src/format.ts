@@ -31,8 +31,10 @@ export function bytes(n: number): string {
   return mark + plainBytes(n);
 }
 
+const grouped = new Intl.NumberFormat("en-US");
+
 export function count(n: number): string {
-  return mark + Math.round(n).toLocaleString("en-US").replace("-", "−");
+  return mark + grouped.format(Math.round(n)).replace("-", "−");
 }
 
 export function counted(n: number, noun: string): string {

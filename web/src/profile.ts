@@ -477,17 +477,38 @@ export class Profile {
   top(metric: MetricId, n: number): number[] {
     const values = this.byLine[metric];
     const lines: number[] = [];
-    values.forEach((value, line) => value > 0 && lines.push(line));
+    for (let line = 0; line < values.length; line++) if (values[line]! > 0) lines.push(line);
     return largest(lines, values, n);
   }
 }
 
-/** The `n` of `lines`, which ascend, with the largest keys, largest first. It costs one fast sort of numbers. */
+/** Up to so many largest are found without sorting all. */
+const FEW = 256;
+
+/** The `n` of `lines`, which ascend, with the largest keys, largest first. One pass if `n` is small, else a fast sort of numbers. */
 export function largest(lines: number[], keys: Float64Array, n: number): number[] {
+  const limit = n <= FEW ? limitOfFew(lines, keys, n) : limitOf(lines, keys, n);
+  const least: number[] = [];
+  for (const line of lines) if (keys[line]! >= limit) least.push(line);
+  return least.sort((a, b) => keys[b]! - keys[a]! || a - b).slice(0, n);
+}
+
+/** The `n`th largest key: the `n` largest so far are kept in order, and few lines are larger than the last of them. */
+function limitOfFew(lines: number[], keys: Float64Array, n: number): number {
+  const top = new Float64Array(Math.max(1, n)).fill(-Infinity);
+  for (const line of lines) {
+    const key = keys[line]!;
+    if (!(key > top[top.length - 1]!)) continue;
+    let at = top.length - 1;
+    for (; at > 0 && top[at - 1]! < key; at--) top[at] = top[at - 1]!;
+    top[at] = key;
+  }
+  return top[top.length - 1]!;
+}
+
+function limitOf(lines: number[], keys: Float64Array, n: number): number {
   const sorted = new Float64Array(lines.length);
   for (let i = 0; i < sorted.length; i++) sorted[i] = keys[lines[i]!]!;
   sorted.sort();
-  const limit = sorted[Math.max(0, sorted.length - n)] ?? 0;
-  const least = lines.filter((line) => keys[line]! >= limit);
-  return least.sort((a, b) => keys[b]! - keys[a]! || a - b).slice(0, n);
+  return sorted[Math.max(0, sorted.length - n)] ?? 0;
 }

@@ -32,6 +32,7 @@ export class Tree {
   private childList: Int32Array;
 
   private readonly roots = new Map<string, Box>();
+  private readonly selves = new Map<MetricId, Float64Array>();
 
   constructor(
     private profile: Profile,
@@ -115,13 +116,17 @@ export class Tree {
     }
   }
 
-  private values(metric: MetricId): { self: Float64Array; total: Float64Array } {
-    const self = new Float64Array(this.size);
-    const values = this.profile.bySite[metric];
-    values.forEach((value, site) => (self[this.ends[this.profile.siteStack[site]!]!]! += value));
-    const total = Float64Array.from(self);
-    for (let node = total.length - 1; node > 0; node--) total[this.parent[node]!]! += total[node]!;
-    return { self, total };
+  /** By node, what ends there. */
+  private selfOf(metric: MetricId): Float64Array {
+    let self = this.selves.get(metric);
+    if (!self) {
+      self = new Float64Array(this.size);
+      const values = this.profile.bySite[metric];
+      const { siteStack } = this.profile;
+      for (let site = 0; site < values.length; site++) self[this.ends[siteStack[site]!]!]! += values[site]!;
+      this.selves.set(metric, self);
+    }
+    return self;
   }
 
   /** The tree by a metric, callers outside; or inside out, what allocated at the root. It is kept, with what was seen of it. */
@@ -133,7 +138,9 @@ export class Tree {
   }
 
   private forward(metric: MetricId): Box {
-    const { self, total } = this.values(metric);
+    const self = this.selfOf(metric);
+    const total = self.slice();
+    for (let node = total.length - 1; node > 0; node--) total[this.parent[node]!]! += total[node]!;
     const box = (node: number, parent: Box | null): Box => {
       let children: Box[] | undefined;
       const it: Box = {
@@ -158,11 +165,14 @@ export class Tree {
   }
 
   private inverse(metric: MetricId): Box {
-    const { self } = this.values(metric);
-    const box = (fn: number, cls: number, nodes: number[], values: number[], parent: Box | null): Box => {
+    const self = this.selfOf(metric);
+    // How many nodes of each function there are, and then where its next goes; all 0 between two groupings.
+    const places = new Int32Array(this.profile.data.functions.name.length);
+    // A box is a part of a list of nodes, each with its part of the value: views of typed arrays would cost more than all else.
+    const box = (fn: number, cls: number, nodes: Int32Array, values: Float64Array, from: number, to: number, parent: Box | null): Box => {
       let children: Box[] | undefined;
       let value = 0;
-      for (const part of values) value += part;
+      for (let i = from; i < to; i++) value += values[i]!;
       const it: Box = {
         fn,
         cls,
@@ -172,15 +182,35 @@ export class Tree {
         depth: parent ? parent.depth + 1 : 0,
         children: () => {
           if (!children) {
-            const groups = new Map<number, { cls: number; nodes: number[]; values: number[] }>();
-            nodes.forEach((node, i) => {
-              if (node === 0) return;
-              let group = groups.get(this.fn[node]!);
-              if (!group) groups.set(this.fn[node]!, (group = { cls: this.cls[node]!, nodes: [], values: [] }));
-              group.nodes.push(this.parent[node]!);
-              group.values.push(values[i]!);
+            // Sorted by function, by counting, so that each child's are a part of one list.
+            const fns: number[] = [];
+            let count = 0;
+            for (let i = from; i < to; i++) {
+              const node = nodes[i]!;
+              if (node === 0) continue;
+              if (places[this.fn[node]!]!++ === 0) fns.push(node);
+              count++;
+            }
+            const parents = new Int32Array(count);
+            const parts = new Float64Array(count);
+            let next = 0;
+            const firsts = fns.map((node) => {
+              const first = next;
+              next += places[this.fn[node]!]!;
+              places[this.fn[node]!] = first;
+              return first;
             });
-            children = Array.from(groups, ([fn, group]) => box(fn, group.cls, group.nodes, group.values, it));
+            for (let i = from; i < to; i++) {
+              const node = nodes[i]!;
+              if (node === 0) continue;
+              const place = places[this.fn[node]!]!++;
+              parents[place] = this.parent[node]!;
+              parts[place] = values[i]!;
+            }
+            children = fns.map((node, i) => {
+              places[this.fn[node]!] = 0;
+              return box(this.fn[node]!, this.cls[node]!, parents, parts, firsts[i]!, firsts[i + 1] ?? count, it);
+            });
             children.sort((a, b) => b.value - a.value);
           }
           return children;
@@ -188,14 +218,16 @@ export class Tree {
       };
       return it;
     };
-    const nodes: number[] = [];
-    const values: number[] = [];
-    self.forEach((value, node) => {
-      if (value > 0) {
-        nodes.push(node);
-        values.push(value);
+    let count = 0;
+    for (let node = 0; node < self.length; node++) if (self[node]! > 0) count++;
+    const nodes = new Int32Array(count);
+    const values = new Float64Array(count);
+    for (let node = 0, at = 0; node < self.length; node++) {
+      if (self[node]! > 0) {
+        nodes[at] = node;
+        values[at++] = self[node]!;
       }
-    });
-    return box(-1, 0, nodes, values, null);
+    }
+    return box(-1, 0, nodes, values, 0, count, null);
   }
 }

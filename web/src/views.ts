@@ -112,7 +112,15 @@ function treeOf(profile: Profile, folded: boolean): Tree {
 
 /** Makes what views need, while nobody waits for it. */
 export function prepare(profile: Profile): void {
-  const steps = [() => treeOf(profile, true), () => profile.lines > 0 && profile.head(0), () => profile.matchingFunctions(""), () => treeOf(profile, false)];
+  const roots = (folded: boolean) => [false, true].map((inverse) => () => treeOf(profile, folded).root("peak", inverse).children());
+  const steps = [
+    () => treeOf(profile, true),
+    () => profile.lines > 0 && profile.head(0),
+    () => profile.matchingFunctions(""),
+    ...roots(true),
+    () => treeOf(profile, false),
+    ...roots(false),
+  ];
   const soon = { timeout: 400 };
   const next = () => {
     steps.shift()?.();
