@@ -24,7 +24,7 @@ function start(profile: Profile): void {
 
   const search = h("input", {
     type: "search",
-    placeholder: "Search function, type, file, thread  ( / )",
+    placeholder: "Function, type, file, thread  ( / )",
     "aria-label": "Search by function, type, file or thread",
     spellcheck: "false",
     oninput: () => {

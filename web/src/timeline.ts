@@ -71,7 +71,8 @@ export function timeline(options: TimelineOptions): HTMLElement {
     );
     const peak = x(Math.min(totals.peak_ms, end));
     const isRight = peak > width * 0.6;
-    const when = totals.peak_is_end ? "" : ` after ${duration(totals.peak_ms)}`;
+    // Times are known to ten milliseconds.
+    const when = totals.peak_is_end ? "" : totals.peak_ms < 10 ? " within 10 ms" : ` after ${duration(totals.peak_ms)}`;
     svg.append(
       s("line", { class: "peak", x1: peak, x2: peak, y1: top - 4, y2: y(0) }),
       s("circle", { class: "peak-dot", cx: peak, cy: y(totals.peak_bytes), r: 4 }),

@@ -102,11 +102,8 @@ pub fn site_name(analysis: &Analysis<'_>, site: u32, base: &str) -> String {
         1,
         &paths::roots(base, &profile.run.exe, analysis.own_package()),
     );
-    let Some(stack::Row::Function(function)) = rows.first() else { return "no stack".to_owned() };
-    let via = match rows.get(1) {
-        Some(stack::Row::Via(operation)) => format!(" via {operation}"),
-        _ => String::new(),
-    };
+    let Some((function, via)) = stack::head(&rows) else { return "no stack".to_owned() };
+    let via = via.map_or(String::new(), |operation| format!(" via {operation}"));
     format!("{}{via} {}", function.name, function.place).trim_end().to_owned()
 }
 

@@ -3,9 +3,10 @@
 mod profiles;
 
 use memscope_profile::Profile;
+use memscope_profile::analyze::Analysis;
 use memscope_profile::model::{
-    Address, Counts, Frame, Growth, HeapType, Label, Sample, Site, SiteChange, StackNode, Task,
-    Thread, TypeEvidence,
+    Address, Counts, Frame, Growth, HeapType, Kind, Label, Sample, Site, SiteChange, StackNode,
+    Task, Thread, TypeEvidence,
 };
 use memscope_report::html::{Sources, write};
 use std::io::Read;
@@ -37,6 +38,21 @@ fn the_head_says_where_the_memory_is_without_a_script() {
     let (head, _) = page.split_once("</header>").expect("a head");
     let (_, head) = head.split_once("<header>").expect("a head");
     insta::assert_snapshot!(head);
+}
+
+#[test]
+fn a_stack_of_the_library_alone_has_a_name() {
+    let mut builder = profiles::Builder::new("/lib/x86_64-linux-gnu/libc.so.6");
+    let stack: &[profiles::Code] =
+        &[&["malloc"], &["doallocate"], &["doallocbuf"], &["underflow"], &["getdelim"], &["attr"]];
+    let counts = Counts { allocations: 1, peak_blocks: 1, peak_bytes: 1024, ..Counts::default() };
+    builder.site(&[stack], Kind::Malloc, counts);
+    builder.add_up();
+    // What it does inside is folded; what was asked of it is named.
+    let analysis = Analysis::new(&builder.profile);
+    let sentence = memscope_report::html::sentence(&analysis, "");
+    assert!(sentence.ends_with("100 % of it from one site: underflow."), "{sentence}");
+    assert_eq!(memscope_report::text::site_name(&analysis, 0, ""), "underflow");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Invariant: it claims no more than the profile does: estimates are marked, and a time that is not known is not said.
 
 use crate::text::figures::Figures;
-use crate::text::stack::{Row, rows};
+use crate::text::stack::{head, rows};
 use crate::text::totals::held_to_the_end;
 use crate::text::units::since_start;
 use crate::text::{names, paths};
@@ -34,15 +34,15 @@ pub fn sentence(analysis: &Analysis<'_>, base: &str) -> String {
     let share = figures.share(line.value, totals.peak_bytes.max(ranking.total));
     let rows =
         rows(analysis, site, 1, &paths::roots(base, &profile.run.exe, analysis.own_package()));
-    let Some(Row::Function(function)) = rows.first() else {
+    let Some((function, via)) = head(&rows) else {
         return format!("{peak}; {share} of it from one site without a stack.");
     };
-    let what = match (profile.heap_type(site), rows.get(1)) {
+    let what = match (profile.heap_type(site), via) {
         (Some(heap_type), _) if heap_type.evidence.is_typed() => {
             format!("{} in ", shortened(&heap_type.name))
         }
         // What it was made of stands in the operation's type arguments.
-        (_, Some(Row::Via(operation))) => {
+        (_, Some(operation)) => {
             format!("{} in ", shortened(operation))
         }
         _ => String::new(),

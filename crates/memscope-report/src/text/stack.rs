@@ -53,6 +53,17 @@ impl Row {
     }
 }
 
+/// The function that a stack is named after: the innermost that is shown, behind what may be folded, and what it called.
+pub(crate) fn head(rows: &[Row]) -> Option<(&Function, Option<&str>)> {
+    let at = rows.iter().position(Row::is_function)?;
+    let Row::Function(function) = &rows[at] else { return None };
+    let via = match rows.get(at + 1) {
+        Some(Row::Via(operation)) => Some(&**operation),
+        _ => None,
+    };
+    Some((function, via))
+}
+
 /// A function at a place in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Function {
