@@ -25,7 +25,7 @@ try {
     });
     await page.goto(pathToFileURL(file).href);
     await page.waitForSelector("main:not([aria-busy])", { timeout: 60_000 });
-    note("first view", await page.evaluate(() => performance.getEntriesByName("memscope-shown")[0].startTime));
+    note("first view", await page.evaluate(() => performance.getEntriesByName("memscope-shown")[0].startTime), await busy());
     // What is prepared meanwhile is ready before a person has read the first sentence.
     await page.waitForTimeout(1500);
     const timed = async (name, action) => {

@@ -192,7 +192,12 @@ fn first_of(pid: u32) -> Result<Profile, Error> {
 }
 
 /// Looks again and again, until nobody wants to see it or there is nothing more to see.
-fn looks(pid: u32, every: Duration, mut known: KnownSymbols, sender: &SyncSender<Result<Look, Error>>) {
+fn looks(
+    pid: u32,
+    every: Duration,
+    mut known: KnownSymbols,
+    sender: &SyncSender<Result<Look, Error>>,
+) {
     loop {
         let begun = Instant::now();
         let result = client::read(pid).map(|profile| look(profile, &mut known));
