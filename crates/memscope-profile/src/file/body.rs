@@ -109,7 +109,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     profile.frames = Frame::columns(&parts)?;
     profile.stacks = StackNode::columns(&parts)?;
     profile.sites = Site::columns(&parts)?;
-    let of_sites: [(_, fn(&mut Site) -> &mut u32); 2] =
+    type Field = fn(&mut Site) -> &mut u32;
+    let of_sites: [(&str, Field); 2] =
         [(HEAP_TYPES, |site| &mut site.heap_type), (THREADS, |site| &mut site.threads)];
     for (part, field) in of_sites.into_iter().filter(|(part, _)| parts.has(part)) {
         let mut sites = profile.sites.iter_mut();
