@@ -30,6 +30,10 @@ To install it:
 /// Functions of the standard library in which it allocates what it keeps for itself.
 const LIBRARYS_OWN: [&str; 4] = ["std::io::stdio::", "std::thread::", "std::sys::", "std::rt::"];
 
+/// Where the standard library names the functions of a backtrace. It keeps what it has read for the next one; crates that it
+/// is built with do the reading.
+const LIBRARYS_SYMBOLS: &str = "std::backtrace_rs::symbolize::";
+
 /// A function at a place in the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -277,14 +281,17 @@ impl<'a> Lines<'a> {
 
     /// Whether the standard library allocates here what it keeps for itself.
     pub(crate) fn is_the_librarys(&self, line: usize) -> bool {
-        let (mut is_users, mut is_librarys) = (false, false);
+        let (mut is_users, mut is_librarys, mut is_kept_debug_information) = (false, false, false);
         self.visit(line, |class, place| {
-            is_users = class == Class::User;
             let name = place.function.trim_start_matches('<');
-            is_librarys |= !is_users && LIBRARYS_OWN.iter().any(|own| name.starts_with(own));
-            !is_users && !is_librarys
+            if !is_users && !is_librarys {
+                is_users = class == Class::User;
+                is_librarys = !is_users && LIBRARYS_OWN.iter().any(|own| name.starts_with(own));
+            }
+            is_kept_debug_information |= name.starts_with(LIBRARYS_SYMBOLS);
+            !is_librarys && !is_kept_debug_information
         });
-        is_librarys || !is_users
+        is_librarys || is_kept_debug_information || !is_users
     }
 
     /// Visits the frames of the site with the most, innermost first, but for allocators', until told to stop.

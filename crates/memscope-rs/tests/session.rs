@@ -75,6 +75,10 @@ fn child(ending: &str) {
                 forget();
                 std::panic::resume_unwind(Box::new(()));
             }
+            "traced" => {
+                forget();
+                panic!("with a backtrace, if the environment says so");
+            }
             _ => {
                 forget();
                 std::process::exit(3);
@@ -87,6 +91,16 @@ fn child(ending: &str) {
 /// Lets a process come to an end: what it said on stderr, and the sites of its profile that hold 12,345 bytes.
 fn end(ending: &str) -> (String, usize) {
     end_with(ending, &[])
+}
+
+/// What the standard library keeps of debug information that it has read for a backtrace is nobody's leak.
+fn a_backtrace_is_no_leak() {
+    let (text, sites) = end_with("traced", &[("RUST_BACKTRACE", "1".into())]);
+    assert!(text.contains("stack backtrace:"), "{text}");
+    assert_eq!(sites, 1, "{text}");
+    assert!(text.contains("12345 bytes in 1 blocks, alive at the end"), "{text}");
+    let leaks = text.split_once("Leaks: ").unwrap().1;
+    assert!(!leaks.contains("gimli") && !leaks.contains("addr2line"), "{text}");
 }
 
 fn end_with(ending: &str, variables: &[(&str, PathBuf)]) -> (String, usize) {
@@ -175,6 +189,7 @@ fn main() {
         return;
     }
     what_was_recorded_is_kept_however_it_ends();
+    a_backtrace_is_no_leak();
     a_program_that_frees_everything_has_no_leaks();
     a_file_outlives_a_signal();
     a_file_goes_when_the_profile_was_kept();
