@@ -39,6 +39,15 @@ pub struct Memscope<A = System> {
 
 impl Memscope {
     /// Records what the system's allocator does.
+    ///
+    /// ```
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system();
+    ///
+    /// assert!(memscope_rs::tracker!().heap().is_recorded);
+    /// ```
     pub const fn system() -> Self {
         Self {
             #[cfg(not(feature = "off"))]
@@ -157,6 +166,15 @@ impl<A> Memscope<A> {
     }
 
     /// The inner allocator.
+    ///
+    /// ```
+    /// use memscope_rs::Memscope;
+    /// use std::alloc::System;
+    ///
+    /// static ALLOC: Memscope<System> = Memscope::new(System);
+    /// let inner: &System = ALLOC.inner();
+    /// # let _ = inner;
+    /// ```
     pub const fn inner(&self) -> &A {
         #[cfg(not(feature = "off"))]
         return self.global.inner();

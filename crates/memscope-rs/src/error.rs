@@ -22,6 +22,11 @@ impl Error {
     }
 
     /// What to do about it; empty if there is nothing to say.
+    ///
+    /// ```
+    /// let error = memscope_rs::switch_to(memscope_rs::RecordingMode::Exact).unwrap_err();
+    /// eprintln!("{error}\n{}", error.hint());
+    /// ```
     pub fn hint(&self) -> &str {
         self.hint
     }

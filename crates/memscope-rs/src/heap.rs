@@ -72,6 +72,14 @@ impl Heap {
 /// An attempt is an allocation or a free (a realloc is one of each); it succeeds if it was recorded, and is missed for
 /// one of the causes in [`CaptureStats::misses_by_cause`]. See
 /// [`Tracker::tracking_stats`](crate::Tracker::tracking_stats) for an example.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let stats = memscope_rs::tracker!().tracking_stats();
+/// println!("{stats}"); // 100.00% complete (…), and what was missed, by its cause
+/// assert!(stats.detailed.successes + stats.detailed.misses <= stats.detailed.attempts);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

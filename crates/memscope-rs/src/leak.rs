@@ -57,6 +57,23 @@ pub struct Leak {
 }
 
 /// What was observed of blocks that are believed to be leaked.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{Evidence, tracker};
+///
+/// let t = tracker!();
+/// let mut cache = Vec::new();
+/// for hour in ["one", "two", "three"] {
+///     cache.push(Box::new(7_u64));
+///     t.mark(hour);
+/// }
+/// let report = t.analyze();
+/// let is_growing = |evidence: &Evidence| matches!(evidence, Evidence::Growing { series } if series[0].0 == "one");
+/// assert!(report.leaks.iter().any(|leak| is_growing(&leak.evidence)), "{report}");
+/// # drop(cache);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

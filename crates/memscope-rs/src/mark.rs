@@ -195,6 +195,18 @@ pub struct MarkDifference {
 }
 
 /// What changed at a site.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let t = memscope_rs::tracker!();
+/// t.mark("before");
+/// let kept = vec![0_u8; 1000];
+/// for site in &t.since("before").unwrap().sites {
+///     println!("{} bytes more at {}", site.live_bytes, site.place);
+/// }
+/// # drop(kept);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

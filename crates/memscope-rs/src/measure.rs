@@ -14,6 +14,13 @@ const MAX_SITES: usize = 5;
 const MAX_PLACES: usize = 8;
 
 /// What a piece of code did on the thread that ran it.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let measured = memscope_rs::measure(|| std::hint::black_box(String::from("seven b")));
+/// assert_eq!((measured.allocations, measured.allocated_bytes, measured.frees), (1, 7, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -56,6 +63,13 @@ pub fn measure<T>(code: impl FnOnce() -> T) -> Measurement {
 }
 
 /// As [`measure`], with the value of the code.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let (text, measured) = memscope_rs::measure_value(|| String::from("seven b"));
+/// assert_eq!((text.len(), measured.allocated_bytes), (7, 7));
+/// ```
 pub fn measure_value<T>(code: impl FnOnce() -> T) -> (T, Measurement) {
     /// Ends the measuring also if the code panics.
     struct Ending(Option<recording::Measuring>);
@@ -87,6 +101,7 @@ pub fn measure_value<T>(code: impl FnOnce() -> T) -> (T, Measurement) {
 
 /// What an assertion looks at. Made by [`assert_allocations!`](crate::assert_allocations!) and
 /// [`assert_no_leaks!`](crate::assert_no_leaks!).
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Budget {
     task: u32,

@@ -10,6 +10,20 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// What the process records of itself.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{RecordingMode, switch_to};
+///
+/// # fn main() -> Result<(), memscope_rs::Error> {
+/// switch_to(RecordingMode::Off)?; // a part that is not of interest
+/// let unseen = vec![0_u8; 1000];
+/// switch_to(RecordingMode::Exact)?;
+/// # drop(unseen);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum RecordingMode {
@@ -76,6 +90,15 @@ pub fn switch_to(mode: RecordingMode) -> Result<(), Error> {
 
 /// What is recorded now; [`RecordingMode::Off`] also where no allocator is installed. (Under `memscope run` the command
 /// chooses, and this knows nothing of it.)
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{RecordingMode, recording_mode};
+///
+/// drop(std::hint::black_box(vec![1_u8])); // recording begins with the first allocation
+/// assert_eq!(recording_mode(), RecordingMode::Exact);
+/// ```
 pub fn recording_mode() -> RecordingMode {
     recording::mode()
 }

@@ -35,6 +35,16 @@ const LIBRARYS_OWN: [&str; 4] = ["std::io::stdio::", "std::thread::", "std::sys:
 const LIBRARYS_SYMBOLS: &str = "std::backtrace_rs::symbolize::";
 
 /// A function at a place in the source.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let kept = vec![0_u8; 1000];
+/// let report = memscope_rs::tracker!().analyze();
+/// let place = &report.sites[0].place;
+/// println!("{} in {}, line {}", place.function, place.file, place.line);
+/// # drop(kept);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -58,6 +68,18 @@ impl fmt::Display for Place {
 }
 
 /// A place in the program that allocates: all sites that a person cannot tell apart.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let kept = vec![0_u8; 1000];
+/// let report = memscope_rs::tracker!().analyze();
+/// let of_kept = |site: &&memscope_rs::SiteReport| site.counts.live_bytes() == 1000;
+/// let site = report.sites.iter().find(of_kept).unwrap();
+/// println!("{} blocks are alive at {}, called by", site.counts.live_blocks(), site.place);
+/// site.stack.iter().for_each(|place| println!("  {place}"));
+/// # drop(kept);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -71,6 +93,20 @@ pub struct SiteReport {
 }
 
 /// A variable that was tracked: all values of one type under one name at one place, through one tracker.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{track, tracker};
+///
+/// let t = tracker!();
+/// let orders = vec![0_u8; 100];
+/// track!(t, orders);
+/// let report = t.analyze();
+/// let variable = &report.variables[0];
+/// assert_eq!((variable.name.as_str(), variable.live_bytes), ("orders", 100));
+/// # drop(orders);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -104,6 +140,18 @@ pub struct Variable {
 }
 
 /// A task, scope or span: what was allocated while it was current, but not while one of its children was.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// let task = memscope_rs::task_scope("import");
+/// let rows = vec![0_u8; 100];
+/// drop(task);
+/// let report = memscope_rs::tracker!().analyze();
+/// let import = &report.tasks[0];
+/// assert_eq!((import.name.as_str(), import.allocations, import.live_bytes), ("import", 1, 100));
+/// # drop(rows);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -205,6 +253,13 @@ impl Report {
     }
 
     /// The profile that the report was made from, for [`memscope_profile`]'s analyses.
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let report = memscope_rs::tracker!().analyze();
+    /// assert_eq!(report.profile().totals.allocations, report.heap.allocations);
+    /// ```
     pub fn profile(&self) -> &Profile {
         &self.profile
     }

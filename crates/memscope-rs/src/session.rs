@@ -20,6 +20,16 @@ use std::sync::{Mutex, Once, PoisonError};
 static UNDER_WAY: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Keeps what was recorded when it is dropped, or at the exit of the process if that comes first. Made by [`start`].
+///
+/// ```no_run
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// fn main() {
+///     let memscope = memscope_rs::start();
+///     // …
+///     drop(memscope); // writes memscope.PID.memscope, and the leaks to stderr
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "the report is written when this is dropped"]
 pub struct Session {
@@ -49,6 +59,10 @@ pub fn start() -> Session {
 
 impl Session {
     /// As [`start`](crate::start), with another path for the profile.
+    ///
+    /// ```no_run
+    /// let _memscope = memscope_rs::Session::start("/var/tmp/server.memscope".into());
+    /// ```
     pub fn start(path: PathBuf) -> Self {
         let _aside = Aside::new();
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -60,6 +74,10 @@ impl Session {
 
     /// Writes the report already when a panic begins, in whatever thread, and also if it will be caught. [`Session::start`]
     /// does so by itself where this crate was built with `panic = "abort"`, as cargo does it for a whole program.
+    ///
+    /// ```no_run
+    /// let _memscope = memscope_rs::start().keep_at_panic();
+    /// ```
     pub fn keep_at_panic(self) -> Self {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
@@ -74,6 +92,11 @@ impl Session {
     }
 
     /// The tracker of the process.
+    ///
+    /// ```no_run
+    /// let memscope = memscope_rs::start();
+    /// println!("{} bytes are alive", memscope.tracker().unwrap().heap().live_bytes);
+    /// ```
     pub fn tracker(&self) -> Option<&Tracker> {
         self.tracker.as_ref()
     }

@@ -28,6 +28,13 @@ pub(crate) enum ScopeKind {
 
 /// A task or scope that is current on this thread until it is dropped. Made by [`task_scope`] and
 /// [`Tracker::scope`](crate::Tracker::scope).
+///
+/// ```
+/// let outer = memscope_rs::task_scope("outer");
+/// let inner = memscope_rs::task_scope("inner"); // outer/inner is current
+/// drop(inner); // outer is
+/// drop(outer);
+/// ```
 #[derive(Debug)]
 #[must_use = "it is over when this is dropped"]
 pub struct Scope {
@@ -83,11 +90,29 @@ pub fn task_scope(name: &str) -> Scope {
 }
 
 /// Names what a future does, wherever it is polled.
+///
+/// ```
+/// use memscope_rs::FutureExt;
+///
+/// async fn download() -> Vec<u8> {
+///     vec![0; 64 << 10]
+/// }
+///
+/// # fn spawn(_: impl Future) {}
+/// spawn(download().in_task("image"));
+/// ```
 pub trait FutureExt: Future + Sized {
     /// The same future, with this task current whenever it is polled: a name under the task that is current now. What it
     /// allocates is credited to the task on whatever thread, and taken off wherever it is freed.
     ///
     /// A poll costs a few nanoseconds more.
+    ///
+    /// ```
+    /// use memscope_rs::FutureExt;
+    ///
+    /// let named = async { vec![0_u8; 1000] }.in_task("image"); // then awaited or spawned
+    /// # drop(named);
+    /// ```
     fn in_task(self, name: &str) -> InTask<Self> {
         let task = recording::task(recording::current_task(), ScopeKind::Task as u32, name);
         InTask { task, future: self }
@@ -98,6 +123,13 @@ impl<F: Future> FutureExt for F {}
 
 pin_project_lite::pin_project! {
     /// A future in a task. Made by [`FutureExt::in_task`].
+    ///
+    /// ```
+    /// use memscope_rs::{FutureExt, InTask};
+    ///
+    /// let ready: InTask<std::future::Ready<u8>> = std::future::ready(7).in_task("ready");
+    /// # drop(ready);
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are polled"]
     pub struct InTask<F> {

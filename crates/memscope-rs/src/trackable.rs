@@ -52,6 +52,25 @@ pub trait Trackable {
 }
 
 /// Gives a name to the blocks that it is told of.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{Trackable, ValueBlocks, track, tracker};
+///
+/// struct Buffer(Box<[u8]>);
+///
+/// impl Trackable for Buffer {
+///     fn blocks(&self, blocks: &mut ValueBlocks) {
+///         blocks.at(self.0.as_ptr()); // where the block begins
+///     }
+/// }
+///
+/// let t = tracker!();
+/// let buffer = Buffer(Box::new([0; 100]));
+/// track!(t, buffer);
+/// assert_eq!(t.stats().live_bytes, 100);
+/// ```
 #[derive(Debug)]
 pub struct ValueBlocks {
     label: u32,

@@ -22,6 +22,20 @@ use std::time::Instant;
 /// [`tracker!`](crate::tracker!).
 ///
 /// Cheap to clone, and may be shared between threads; clones are one tracker.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{track, tracker};
+///
+/// let t = tracker!();
+/// let other = t.clone(); // the same tracker, for another thread
+/// std::thread::spawn(move || {
+///     let rows = vec![0_u8; 10];
+///     track!(other, rows);
+/// }).join().unwrap();
+/// assert_eq!((t.stats().total_allocations, t.stats().live_allocations), (1, 0));
+/// ```
 #[derive(Clone)]
 pub struct Tracker {
     inner: Arc<Inner>,
@@ -39,6 +53,19 @@ struct Inner {
 }
 
 /// What was tracked through one tracker.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{track, tracker};
+///
+/// let t = tracker!();
+/// let rows = vec![0_u8; 10];
+/// track!(t, rows);
+/// drop(rows);
+/// let stats = t.stats();
+/// assert_eq!((stats.total_allocations, stats.live_bytes, stats.peak_bytes), (1, 0, 10));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -101,6 +128,11 @@ impl Tracker {
     }
 
     /// What was tracked through this tracker and its clones. A few loads.
+    ///
+    /// ```
+    /// let t = memscope_rs::tracker!();
+    /// assert_eq!(t.stats().tracked_values, 0);
+    /// ```
     pub fn stats(&self) -> TrackerStats {
         let Inner { label, values, told, unknown, .. } = &*self.inner;
         let counts = recording::label_counts(*label);
@@ -124,6 +156,16 @@ impl Tracker {
     }
 
     /// Sums over the whole process. A few system calls.
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let t = memscope_rs::tracker!();
+    /// let before = t.heap().live_bytes;
+    /// let kept = vec![0_u8; 1000];
+    /// assert_eq!(t.heap().live_bytes - before, 1000);
+    /// # drop(kept);
+    /// ```
     pub fn heap(&self) -> Heap {
         Heap::read()
     }
@@ -144,6 +186,16 @@ impl Tracker {
     /// Remembers what is alive at every site now, under a name. The latest 64 marks are kept.
     ///
     /// Costs milliseconds where there are many sites. See [`Tracker::since`].
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let t = memscope_rs::tracker!();
+    /// t.mark("after warm-up");
+    /// let kept = vec![0_u8; 1000];
+    /// println!("{}", t.since("after warm-up").unwrap());
+    /// # drop(kept);
+    /// ```
     pub fn mark(&self, name: &str) {
         let _aside = Aside::new();
         self.marks().set(name);
@@ -151,6 +203,18 @@ impl Tracker {
 
     /// What has changed at each site from the mark of this name (the latest, if there are several) to now. `None` if
     /// there is no such mark. Costs as [`Tracker::analyze`].
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let t = memscope_rs::tracker!();
+    /// t.mark("before");
+    /// let kept = vec![0_u8; 1000];
+    /// let difference = t.since("before").unwrap();
+    /// assert!(difference.sites.iter().any(|site| site.live_bytes == 1000));
+    /// assert!(t.since("never made").is_none());
+    /// # drop(kept);
+    /// ```
     pub fn since(&self, mark: &str) -> Option<MarkDifference> {
         let _aside = Aside::new();
         let marks = self.marks().clone();
@@ -159,6 +223,17 @@ impl Tracker {
 
     /// What changed at each site from one mark to another. `None` if there are no such marks. Costs as
     /// [`Tracker::analyze`].
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let t = memscope_rs::tracker!();
+    /// t.mark("one");
+    /// let kept = vec![0_u8; 1000];
+    /// t.mark("two");
+    /// assert!(t.between("one", "two").unwrap().sites.iter().any(|site| site.live_bytes == 1000));
+    /// # drop(kept);
+    /// ```
     pub fn between(&self, earlier: &str, later: &str) -> Option<MarkDifference> {
         let _aside = Aside::new();
         let marks = self.marks().clone();
@@ -171,6 +246,17 @@ impl Tracker {
 
     /// Begins a scope on this thread, which ends when the guard is dropped (tens of nanoseconds for both): what is allocated in it and is alive when it
     /// is over has outlived it, and is listed in [`Report::leaks`](crate::Report::leaks). Scopes and tasks nest.
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let t = memscope_rs::tracker!();
+    /// let request = t.scope("request");
+    /// let freed = vec![0_u8; 1000];
+    /// drop(freed);
+    /// drop(request);
+    /// assert!(t.analyze().leaks.is_empty()); // nothing outlived the request
+    /// ```
     pub fn scope(&self, name: &str) -> Scope {
         Scope::enter(ScopeKind::Scope, name)
     }
@@ -179,6 +265,14 @@ impl Tracker {
     ///
     /// Takes tenths of a second, for the debug information of the program is read, and as much memory as that. What it
     /// allocates itself is not recorded.
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let report = memscope_rs::tracker!().analyze();
+    /// println!("{report}"); // how complete it is, sites with stacks, variables, tasks, leaks
+    /// assert!(report.leaks.is_empty());
+    /// ```
     pub fn analyze(&self) -> Report {
         let _aside = Aside::new();
         let marks = {
@@ -223,11 +317,17 @@ pub fn global_tracker() -> Result<Tracker, Error> {
 ///
 /// # Errors
 /// As [`global_tracker`].
+///
+/// ```
+/// let tracker = memscope_rs::init_global_tracking().unwrap();
+/// assert_eq!(tracker.stats().tracked_values, 0);
+/// ```
 pub fn init_global_tracking() -> Result<Tracker, Error> {
     global_tracker()
 }
 
 /// A place in the program at which values are tracked. [`track!`](crate::track!) makes one.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct TrackPlace {
     name: &'static str,
@@ -323,6 +423,19 @@ macro_rules! tracker {
 /// The value is neither moved nor borrowed beyond the call. The name stays with the block: through realloc, on whatever
 /// thread, until it is freed. Costs at most 100 ns for a value with one block; see [`Trackable`](crate::Trackable) for
 /// what values have blocks.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{track, tracker};
+///
+/// let t = tracker!();
+/// let mut names = vec!["a"];
+/// track!(t, names);
+/// names.extend(["b"; 100]); // it grows, and moves
+/// assert_eq!((t.stats().live_allocations, t.stats().reallocations), (1, 1));
+/// # drop(names);
+/// ```
 #[macro_export]
 macro_rules! track {
     ($tracker:expr, $value:expr $(,)?) => {{

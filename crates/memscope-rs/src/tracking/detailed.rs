@@ -73,18 +73,40 @@ impl DetailedStats {
     }
 
     /// How many attempts had no outcome yet.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// assert_eq!(stats.get_detailed_stats().open(), 1);
+    /// ```
     pub fn open(&self) -> u64 {
         self.attempts.saturating_sub(self.successes.saturating_add(self.misses))
     }
 
     /// Whether figures that rest on this tracking may be relied on: completeness at least 0.95 and contention rate at
     /// most 0.05.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// assert!(stats.get_detailed_stats().is_healthy()); // nothing was attempted, so nothing is missing
+    /// ```
     pub fn is_healthy(&self) -> bool {
         self.completeness >= 0.95 && self.contention_rate <= 0.05
     }
 
     /// The completeness in a word: `Excellent` from 0.98, `Good` from 0.95, `Fair` from 0.90, `Poor` from 0.80, and
     /// `Critical` below.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// assert_eq!(stats.get_detailed_stats().quality_grade(), "Excellent");
+    /// ```
     pub fn quality_grade(&self) -> &'static str {
         match self.completeness {
             c if c >= 0.98 => "Excellent",

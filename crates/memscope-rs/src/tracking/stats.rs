@@ -76,6 +76,13 @@ const _: () = assert!(size_of::<TrackingStats>() == 64);
 impl TrackingStats {
     const_fn! {
         /// Nothing recorded yet. Const, so that it can be a `static`; allocates nothing.
+        ///
+        /// ```
+        /// use memscope_rs::tracking::TrackingStats;
+        ///
+        /// static STATS: TrackingStats = TrackingStats::new();
+        /// assert_eq!(STATS.get_completeness(), 1.0);
+        /// ```
         pub fn new() -> Self {
             Self {
                 instance: AtomicU64::new(0),
@@ -91,18 +98,44 @@ impl TrackingStats {
     /// Records that something is about to be tracked. Comes before the outcome.
     ///
     /// Cost: a comparison and an addition in memory of the calling thread.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// assert_eq!(stats.get_detailed_stats().attempts, 1);
+    /// ```
     #[inline]
     pub fn record_attempt(&self) {
         self.record(Event::Attempt);
     }
 
     /// Records that an attempt succeeded. Cost as [`record_attempt`](Self::record_attempt).
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// stats.record_success();
+    /// assert_eq!(stats.get_detailed_stats().successes, 1);
+    /// ```
     #[inline]
     pub fn record_success(&self) {
         self.record(Event::Success);
     }
 
     /// Records that an attempt failed. Cost as [`record_attempt`](Self::record_attempt); it never warns.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// stats.record_miss();
+    /// assert_eq!(stats.get_detailed_stats().misses, 1);
+    /// ```
     #[inline]
     pub fn record_miss(&self) {
         self.record(Event::Miss);
@@ -142,6 +175,16 @@ impl TrackingStats {
     /// Successes per attempt, from 0 to 1; 1 before the first attempt. An attempt without an outcome is not a success.
     ///
     /// Cost: a few loads, plus two for each thread that recorded here at the same time. Never warns.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// assert_eq!(stats.get_completeness(), 0.0);
+    /// stats.record_success();
+    /// assert_eq!(stats.get_completeness(), 1.0);
+    /// ```
     #[inline]
     pub fn get_completeness(&self) -> f64 {
         let settled_successes = self.settled_successes.load(Acquire);
@@ -158,6 +201,16 @@ impl TrackingStats {
     /// 90 % it may warn, at most once per doubling of the attempts: on stderr, or as
     /// [`on_low_completeness`](super::on_low_completeness) says. As many attempts as there are recording threads may
     /// be open without causing a warning.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// stats.record_success();
+    /// let detailed = stats.get_detailed_stats();
+    /// assert_eq!((detailed.attempts, detailed.completeness, detailed.contention_rate), (1, 1.0, 0.0));
+    /// ```
     #[inline]
     pub fn get_detailed_stats(&self) -> DetailedStats {
         let stats = self.read();
@@ -180,6 +233,13 @@ impl TrackingStats {
     /// Whether completeness is at least 0.95 and the contention rate at most 0.05.
     ///
     /// Cost, and warning, as [`get_detailed_stats`](Self::get_detailed_stats).
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// assert!(stats.is_healthy());
+    /// ```
     pub fn is_healthy(&self) -> bool {
         self.get_detailed_stats().is_healthy()
     }
@@ -187,6 +247,13 @@ impl TrackingStats {
     /// The completeness in a word; see [`DetailedStats::quality_grade`].
     ///
     /// Cost, and warning, as [`get_detailed_stats`](Self::get_detailed_stats).
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// assert_eq!(stats.quality_grade(), "Excellent");
+    /// ```
     pub fn quality_grade(&self) -> &'static str {
         self.get_detailed_stats().quality_grade()
     }
@@ -196,6 +263,17 @@ impl TrackingStats {
     ///
     /// Threads may go on recording meanwhile; what they record is forgotten or kept, but never torn. (An outcome that
     /// was recorded without any attempt is forgotten too, as if it had had one.) Cost as a reading.
+    ///
+    /// ```
+    /// use memscope_rs::tracking::TrackingStats;
+    ///
+    /// let stats = TrackingStats::new();
+    /// stats.record_attempt();
+    /// stats.record_success();
+    /// stats.record_attempt(); // still open
+    /// stats.reset();
+    /// assert_eq!(stats.get_detailed_stats().attempts, 1);
+    /// ```
     pub fn reset(&self) {
         let successes = self.total(Event::Success);
         let misses = self.total(Event::Miss);
