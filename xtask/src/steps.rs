@@ -53,6 +53,18 @@ const STEPS: &[Step] = &[
             "-Dwarnings",
         ]),
     },
+    // The same interface with nothing behind it.
+    Step {
+        name: "clippy",
+        action: Action::Cargo(&[
+            "clippy",
+            "--package=memscope-rs",
+            "--features=off",
+            "--all-targets",
+            "--",
+            "-Dwarnings",
+        ]),
+    },
     // The fuzz targets follow what they fuzz. libFuzzer itself is not built for that.
     Step {
         name: "clippy",
