@@ -28,7 +28,12 @@ fuzz_target!(|bytes: &[u8]| {
         memory.fill(bytes);
         let path = memory.path();
         let mut profile = profile(path.to_string_lossy().into_owned());
-        let search = SymbolSearch { debug_directories: Vec::new(), elsewhere: None, threads: 1 };
+        let search = SymbolSearch {
+            debug_directories: Vec::new(),
+            elsewhere: None,
+            cache: None,
+            threads: 1,
+        };
         bounded((16 << 20) + 4096 * bytes.len(), || {
             symbolize(&mut profile, &search, &|_| {});
             let _ = build_id(&path);
