@@ -105,7 +105,7 @@ fn go_tool_pprof_reads_types() {
         .lines()
         .filter_map(|line| {
             let (figures, name) = line.split_once("): ")?;
-            Some((name.trim(), figures.trim().split('B').next()?.parse().ok()?))
+            Some((name.trim(), figures.trim().split(['B', '.']).next()?.parse().ok()?))
         })
         .collect();
     by_type.retain(|_, bytes| *bytes > 0);

@@ -1,5 +1,5 @@
 //! The examples run and say what they promise, and those that free everything have no leaks.
-#![cfg(not(any(loom, feature = "off")))]
+#![cfg(not(any(memscope_loom, feature = "off")))]
 
 use memscope_rs::memscope_profile::{
     Region,

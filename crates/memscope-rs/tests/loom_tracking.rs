@@ -1,16 +1,16 @@
 //! The counters' protocol, in every interleaving that loom finds:
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p memscope-rs --release --test loom_tracking
+//! RUSTFLAGS="--cfg memscope_loom" cargo test -p memscope-rs --release --test loom_tracking
 //! ```
 //!
-//! (in a target directory of its own, else everything is built anew each time). Without `--cfg loom` there is nothing
+//! (in a target directory of its own, else everything is built anew each time). Without `--cfg memscope_loom` there is nothing
 //! here. The models are as small as they can be and still hold two writers and a reader.
 //!
 //! Readers are threads, and the main thread writes. Loom remembers one access before a store, and for a count (a load,
 //! then a store) that is the writer's own load. So it does not go back and put the writer before a reader that ran
 //! first; but a reader that runs later, as these do at first, is given every older value it may see.
-#![cfg(loom)]
+#![cfg(memscope_loom)]
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;

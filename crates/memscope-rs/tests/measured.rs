@@ -1,5 +1,5 @@
 //! Counting in tests: only the thread that runs the code, and a failure says where.
-#![cfg(not(any(loom, feature = "off")))]
+#![cfg(not(any(memscope_loom, feature = "off")))]
 
 use memscope_rs::{Memscope, assert_allocations, assert_no_leaks, measure, measure_value};
 use std::hint::black_box;

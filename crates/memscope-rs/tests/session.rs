@@ -1,5 +1,5 @@
 //! The guard keeps the recording at return, in a panic and at exit; and a program that frees everything has no leaks.
-#![cfg_attr(any(loom, feature = "off"), allow(unused, reason = "nothing is recorded"))]
+#![cfg_attr(any(memscope_loom, feature = "off"), allow(unused, reason = "nothing is recorded"))]
 
 use memscope_rs::{Memscope, Session, task_scope, track, tracker};
 use std::collections::{BTreeMap, HashMap};
@@ -181,7 +181,7 @@ fn a_file_goes_when_the_profile_was_kept() {
 
 // Without the harness, which keeps what it allocates: what the started processes leave behind is their own.
 fn main() {
-    if cfg!(any(loom, feature = "off")) {
+    if cfg!(any(memscope_loom, feature = "off")) {
         return;
     }
     if let Ok(ending) = std::env::var(ENDING) {

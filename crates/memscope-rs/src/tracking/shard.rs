@@ -22,7 +22,7 @@ pub(super) enum Event {
 }
 
 /// A KiB of them.
-const MADE_TOGETHER: usize = if cfg!(loom) { 1 } else { 8 };
+const MADE_TOGETHER: usize = if cfg!(memscope_loom) { 1 } else { 8 };
 
 /// The counts of one thread, on cache lines that no other thread writes (two, as processors fetch them in pairs).
 #[repr(align(128))]
@@ -43,14 +43,14 @@ impl Shard {
     }
 
     /// One that nobody holds or writes: a place to point to.
-    #[cfg(not(loom))]
+    #[cfg(not(memscope_loom))]
     pub(super) const fn nobodys() -> &'static Self {
         static NOBODYS: Shard = Shard::new();
         &NOBODYS
     }
 
     /// The same in a model, where a shard cannot be a static.
-    #[cfg(loom)]
+    #[cfg(memscope_loom)]
     pub(super) fn nobodys() -> &'static Self {
         Box::leak(Box::new(Self::new()))
     }
@@ -116,7 +116,7 @@ impl Shard {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(memscope_loom))]
 mod spares {
     //! Shards between two instances. The queue orders what was written before against what is read after.
 
@@ -135,7 +135,7 @@ mod spares {
     }
 }
 
-#[cfg(loom)]
+#[cfg(memscope_loom)]
 mod spares {
     //! A model's shards end with its execution, so none outlive an instance.
 
@@ -148,7 +148,7 @@ mod spares {
     pub(super) fn push(_: &'static Shard) {}
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(memscope_loom)))]
 mod tests {
     use super::*;
 

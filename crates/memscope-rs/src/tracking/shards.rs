@@ -18,7 +18,7 @@ use super::shard::{Event, Shard};
 use super::sync::{OnceBox, OnceRef, const_fn};
 
 /// With the link, a block fills a cache line.
-const BLOCK_SLOTS: usize = if cfg!(loom) { 1 } else { 7 };
+const BLOCK_SLOTS: usize = if cfg!(memscope_loom) { 1 } else { 7 };
 
 struct Block {
     slots: [OnceRef<'static, Shard>; BLOCK_SLOTS],
@@ -106,7 +106,7 @@ impl Drop for Shards {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(memscope_loom)))]
 mod tests {
     use super::*;
 

@@ -70,7 +70,7 @@ pub struct TrackingStats {
     warning: Warning,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(memscope_loom))]
 const _: () = assert!(size_of::<TrackingStats>() == 64);
 
 impl TrackingStats {

@@ -1,27 +1,27 @@
-//! What the counters stand on: the real primitives, or loom's under `cfg(loom)`.
+//! What the counters stand on: the real primitives, or loom's under `cfg(memscope_loom)`.
 //!
 //! Invariant: only what is loom's here takes part in the model, so every word that orders anything between threads
 //! comes from this file. Deliberately absent: locks.
 
-#[cfg(loom)]
+#[cfg(memscope_loom)]
 pub(super) use loom::sync::atomic::AtomicU64;
-#[cfg(loom)]
+#[cfg(memscope_loom)]
 pub(super) use model::{OnceBox, OnceRef};
 /// For what orders nothing between threads: not part of the model, and can be static there too.
 pub(super) use std::sync::atomic::AtomicU64 as UnorderedU64;
 
-#[cfg(not(loom))]
+#[cfg(not(memscope_loom))]
 pub(super) use once_cell::race::{OnceBox, OnceRef};
-#[cfg(not(loom))]
+#[cfg(not(memscope_loom))]
 pub(super) use std::sync::atomic::AtomicU64;
 
 /// A function that is const, except under loom, whose atomics have no const constructor.
 macro_rules! const_fn {
     ($(#[$attribute:meta])* $visibility:vis fn $name:ident() -> $type:ty $body:block) => {
-        #[cfg(not(loom))]
+        #[cfg(not(memscope_loom))]
         $(#[$attribute])*
         $visibility const fn $name() -> $type $body
-        #[cfg(loom)]
+        #[cfg(memscope_loom)]
         $(#[$attribute])*
         $visibility fn $name() -> $type $body
     };
@@ -31,15 +31,15 @@ pub(super) use const_fn;
 /// Thread-locals, initialized in a constant, except under loom.
 macro_rules! thread_locals {
     ($(static $name:ident: $type:ty = $value:expr;)*) => {
-        #[cfg(not(loom))]
+        #[cfg(not(memscope_loom))]
         std::thread_local! { $(static $name: $type = const { $value };)* }
-        #[cfg(loom)]
+        #[cfg(memscope_loom)]
         loom::thread_local! { $(static $name: $type = $value;)* }
     };
 }
 pub(super) use thread_locals;
 
-#[cfg(loom)]
+#[cfg(memscope_loom)]
 mod model {
     //! The two cells of `once_cell::race` that are used, as loom sees them: a pointer that is set once by a
     //! compare-and-swap. The pointer is an index into what the racing threads brought along.

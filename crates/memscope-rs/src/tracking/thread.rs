@@ -160,7 +160,7 @@ impl Drop for Claims {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(memscope_loom)))]
 mod tests {
     use super::super::shard::Event;
     use super::*;
