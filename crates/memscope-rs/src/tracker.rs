@@ -75,24 +75,29 @@ pub struct TrackerStats {
     pub is_recorded: bool,
     /// Values that were given to [`track!`](crate::track!).
     pub tracked_values: u64,
-    /// ValueBlocks of these values. One that was tracked twice, or was moved by a realloc, is one.
+    /// Blocks of these values. One that was tracked twice, or was moved by a realloc, is one.
     pub total_allocations: u64,
     /// Bytes that they had when they were tracked.
     pub total_bytes: u64,
     /// Moves of them by realloc.
     pub reallocations: u64,
-    /// ValueBlocks of them that are alive now.
+    /// Blocks of them that are alive now.
     pub live_allocations: u64,
     /// Bytes of them that are alive now.
     pub live_bytes: u64,
     /// The most bytes of them that were alive at once.
     pub peak_bytes: u64,
-    /// ValueBlocks that could not be named because they were allocated before recording began, or nothing is recorded.
+    /// Blocks that could not be named because they were allocated before recording began, or nothing is recorded.
     pub unknown_allocations: u64,
 }
 
 impl Tracker {
     /// A tracker of its own, by the place where it is made. [`tracker!`](crate::tracker!) says the place.
+    ///
+    /// ```
+    /// let t = memscope_rs::Tracker::new(file!(), line!());
+    /// assert_eq!(t.stats().total_allocations, 0);
+    /// ```
     pub fn new(file: &'static str, line: u32) -> Self {
         let _aside = Aside::new();
         let label = recording::label(0, &format!("tracker\0\0{file}\0"), line);
@@ -110,6 +115,14 @@ impl Tracker {
     /// Gives the blocks of `value` the name of a place. [`track!`](crate::track!) says the place.
     ///
     /// Costs some tens of nanoseconds for each block, after the first time at a place.
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// let (t, data) = (memscope_rs::tracker!(), vec![0_u8; 1024]);
+    /// memscope_rs::track!(t, data); // calls it, with the name `data` and this line
+    /// assert_eq!(t.stats().live_bytes, 1024);
+    /// ```
     #[inline]
     pub fn track<T: ?Sized + Trackable>(&self, place: &'static TrackPlace, value: &T) {
         let label = place.label(self.inner.label, type_name::<T>());
