@@ -41,7 +41,7 @@ pub mod html;
 pub mod json;
 #[cfg(feature = "pprof")]
 pub mod pprof;
-#[cfg(any(feature = "speedscope", feature = "firefox"))]
+#[cfg(any(feature = "json", feature = "speedscope", feature = "firefox"))]
 mod sequence;
 #[cfg(feature = "speedscope")]
 pub mod speedscope;

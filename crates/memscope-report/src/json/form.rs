@@ -7,6 +7,7 @@ use super::growth::GrowthForm;
 use super::intervals::IntervalsForm;
 use super::named::{TaskForm, VariableForm};
 use super::processes::{InheritedForm, MarkForm, ProcessForm};
+use crate::sequence::Sequence;
 use memscope_profile::analyze::Metric;
 use memscope_profile::model::{
     Completeness, Counts, End, Kind, MissCause, Mode, Module, Profile, Run, Sample, Site, Symbols,
@@ -54,43 +55,33 @@ impl Serialize for Document<'_> {
         map.serialize_entry("completeness", &CompletenessForm::of(profile))?;
         map.serialize_entry(
             "warnings",
-            &List(|| {
+            &Sequence(|| {
                 profile.warnings.iter().map(|w| WarningForm { message: &w.message, hint: &w.hint })
             }),
         )?;
         map.serialize_entry("totals", &TotalsForm::of(&profile.totals, &profile.run))?;
         let thread = |thread| ThreadForm::of(thread, &profile.run);
-        map.serialize_entry("threads", &List(|| profile.threads.iter().map(thread)))?;
-        map.serialize_entry("modules", &List(|| profile.modules.iter().map(ModuleForm::of)))?;
-        map.serialize_entry("frames", &List(|| self.frames()))?;
-        map.serialize_entry("sites", &List(|| self.sites()))?;
+        map.serialize_entry("threads", &Sequence(|| profile.threads.iter().map(thread)))?;
+        map.serialize_entry("modules", &Sequence(|| profile.modules.iter().map(ModuleForm::of)))?;
+        map.serialize_entry("frames", &Sequence(|| self.frames()))?;
+        map.serialize_entry("sites", &Sequence(|| self.sites()))?;
         map.serialize_entry("types", &self.types)?;
         map.serialize_entry(
             "timeline",
             &TimelineForm {
                 interval_ms: profile.timeline.interval_ms,
-                samples: List(|| profile.timeline.samples.iter().map(SampleForm)),
+                samples: Sequence(|| profile.timeline.samples.iter().map(SampleForm)),
             },
         )?;
         let tasks = profile.task_lines();
-        map.serialize_entry("tasks", &List(|| tasks.iter().map(TaskForm::of)))?;
-        map.serialize_entry("variables", &List(|| profile.variables().map(VariableForm::of)))?;
-        map.serialize_entry("marks", &List(|| profile.marks.iter().map(MarkForm::of)))?;
-        map.serialize_entry("processes", &List(|| profile.processes.iter().map(ProcessForm::of)))?;
+        map.serialize_entry("tasks", &Sequence(|| tasks.iter().map(TaskForm::of)))?;
+        map.serialize_entry("variables", &Sequence(|| profile.variables().map(VariableForm::of)))?;
+        map.serialize_entry("marks", &Sequence(|| profile.marks.iter().map(MarkForm::of)))?;
+        map.serialize_entry(
+            "processes",
+            &Sequence(|| profile.processes.iter().map(ProcessForm::of)),
+        )?;
         map.end()
-    }
-}
-
-/// A list that is made while it is written.
-struct List<F>(F);
-
-impl<F, I> Serialize for List<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item: Serialize>,
-{
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
     }
 }
 
@@ -524,7 +515,7 @@ impl Serialize for SampleForm<'_> {
         map.serialize_entry("allocations", &allocations)?;
         map.serialize_entry(
             "changes",
-            &List(|| {
+            &Sequence(|| {
                 changes.iter().map(|change| ChangeForm {
                     site: change.site,
                     live_blocks: change.live_blocks,
