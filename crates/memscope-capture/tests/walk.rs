@@ -15,7 +15,8 @@ use memscope_region::row::CounterCells;
 use memscope_region::sys;
 use memscope_region::table::REGION_BYTES;
 use std::collections::HashMap;
-use std::sync::Once;
+use std::ops::Range;
+use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use std::{mem, ptr};
 
 /// A function of the simulated program: how its frame is laid out. All sizes are in words.
@@ -78,6 +79,22 @@ fn start() {
     });
 }
 
+/// Held by a machine, so that no module is unloaded meanwhile; taken alone by a test that unloads one.
+static MODULES: RwLock<()> = RwLock::new(());
+
+/// Unloads the module that covers some addresses: a machine that is there already belongs to the caller.
+fn unload(range: Range<usize>) {
+    // Not waited for in line: a test may hold two machines.
+    let _alone = loop {
+        match MODULES.try_write() {
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+            Ok(alone) => break alone,
+        }
+    };
+    PROCESS.forget_rules(range);
+}
+
 /// A frame as the machine itself remembers it: what unwinding it must restore.
 #[derive(Clone, Copy, Debug)]
 struct Saved {
@@ -100,11 +117,14 @@ struct Machine {
     /// What stack (and salt) each counter was given to.
     counted: HashMap<*const CounterCells, (Vec<usize>, u64)>,
     recalled: usize,
+    /// `None` once the test is about to unload a module itself.
+    stay: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Machine {
     fn new(seed: u64) -> Self {
         start();
+        let stay = Some(MODULES.read().unwrap_or_else(PoisonError::into_inner));
         let memory = vec![0usize; 1 << 14];
         let low = memory.as_ptr() as usize;
         let high = low + memory.len() * 8;
@@ -121,6 +141,7 @@ impl Machine {
             random: seed,
             counted: HashMap::new(),
             recalled: 0,
+            stay,
         }
     }
 
@@ -479,7 +500,7 @@ fn rules_of_an_unloaded_module_are_forgotten() {
     PROCESS.add_rule(at, found);
     // SAFETY: the view is of a table.
     assert_eq!(unsafe { PROCESS.rules().find(at) }, Some(found));
-    PROCESS.forget_rules(at - 1..at + 1);
+    unload(at - 1..at + 1);
     // SAFETY: as above.
     assert_eq!(unsafe { PROCESS.rules().find(at) }, None);
     let other = Found { rule: Rule::new(Shape::Rsp, 32, 0), address: 100 };
@@ -495,6 +516,7 @@ fn nothing_is_recalled_after_an_unloading() {
     machine.allocate(1);
     machine.allocate_until_recalled(0);
     machine.push(pc(0, 0));
-    PROCESS.forget_rules(0x60_0000..0x60_0001);
+    machine.stay = None;
+    unload(0x60_0000..0x60_0001);
     assert!(machine.recalls_nothing(Entry { sp: machine.sp, rbp: machine.rbp }));
 }
