@@ -32,8 +32,9 @@ pub const OFF: u32 = 3;
 /// Ready to record, and waiting to be told to begin.
 pub const WAITING: u32 = 4;
 
-/// How long forgetting waits for another thread that is making a larger table, in turns of the processor.
-const FORGET_TRIES: u32 = 10_000;
+/// How long forgetting waits for another thread that is making a larger table: a fifth of a second (see
+/// [`sys::wait_for_flag`]).
+const FORGET_TRIES: u32 = 1_100;
 
 /// User-space addresses have this many bits.
 const ADDRESS_BITS: u32 = 47;
@@ -424,11 +425,11 @@ impl Process {
         // ORDERING: acquire and release, as in `add_rule`.
         let take =
             || self.growing_rules.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
-        for _ in 0..FORGET_TRIES {
+        for tries in 0..FORGET_TRIES {
             if take().is_ok() {
                 break;
             }
-            sys::yield_now();
+            sys::wait_for_flag(&self.growing_rules, tries);
         }
         // SAFETY: as in `rules`.
         // ORDERING: acquire, as in `rules`.

@@ -5,10 +5,11 @@
 
 use crate::arch::syscall;
 use core::ffi::{CStr, c_char};
+use core::sync::atomic::AtomicU32;
 use libc::{
-    SYS_clock_gettime, SYS_close, SYS_connect, SYS_ftruncate, SYS_getpid, SYS_gettid, SYS_madvise,
-    SYS_memfd_create, SYS_mmap, SYS_mremap, SYS_munmap, SYS_openat, SYS_read, SYS_sched_yield,
-    SYS_sendmsg, SYS_socket,
+    SYS_clock_gettime, SYS_close, SYS_connect, SYS_ftruncate, SYS_futex, SYS_getpid, SYS_gettid,
+    SYS_madvise, SYS_memfd_create, SYS_mmap, SYS_mremap, SYS_munmap, SYS_openat, SYS_read,
+    SYS_sched_yield, SYS_sendmsg, SYS_socket,
 };
 
 /// The size of a page.
@@ -253,10 +254,25 @@ pub fn tid() -> u32 {
     unsafe { syscall(SYS_gettid, [0; 6]) as u32 }
 }
 
-/// Lets others run.
-pub fn yield_now() {
-    // SAFETY: no arguments.
-    unsafe { syscall(SYS_sched_yield, [0; 6]) };
+/// How often a wait only lets others run, before it sleeps.
+const YIELDS: u32 = 100;
+
+/// How long it sleeps at a time, in nanoseconds.
+const SLEEP_NS: i64 = 200_000;
+
+/// Waits a little for a flag that another thread has set to 1; `tries` is how often the caller has waited. Whoever holds the
+/// flag may not be running, and yielding alone may never let it: so before long the wait is a short sleep.
+pub fn wait_for_flag(flag: &AtomicU32, tries: u32) {
+    if tries < YIELDS {
+        // SAFETY: no arguments.
+        unsafe { syscall(SYS_sched_yield, [0; 6]) };
+        return;
+    }
+    let time = libc::timespec { tv_sec: 0, tv_nsec: SLEEP_NS };
+    let (word, wait) = (flag.as_ptr() as usize, libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG);
+    // Nobody wakes it: the time is short. A futex, because filters of system calls forbid it least.
+    // SAFETY: the kernel compares the word with 1 and reads the time.
+    unsafe { syscall(SYS_futex, [word, wait as usize, 1, &raw const time as usize, 0, 0]) };
 }
 
 /// A clock in nanoseconds; 0 if there is no such clock.

@@ -16,8 +16,8 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 /// The kept descriptor's least number, where there has to be one.
 const KEPT_FD: i32 = 500;
 
-/// How often growing is tried before it counts as failed; each try yields the processor.
-const GROW_TRIES: u32 = 10_000;
+/// How often growing is tried before it counts as failed: for a fifth of a second (see [`sys::wait_for_flag`]).
+const GROW_TRIES: u32 = 1_100;
 
 /// A region being written by this process.
 #[derive(Debug)]
@@ -122,11 +122,11 @@ impl Writer {
             .compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
         {
-            tries += 1;
             if tries == GROW_TRIES {
                 return None;
             }
-            sys::yield_now();
+            sys::wait_for_flag(&self.growing, tries);
+            tries += 1;
         }
         let result = work(self);
         // ORDERING: release, see above.
