@@ -41,7 +41,7 @@ pub(crate) fn keep_peak(header: &Header, counter: &CounterCells) {
         let load = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
         let blocks = load(&counter.allocations).wrapping_sub(load(&counter.frees));
         let bytes = load(&counter.allocated_bytes).wrapping_sub(load(&counter.freed_bytes));
-        counter.peak_blocks.fill(blocks);
+        counter.fill_peak_blocks(blocks);
         counter.peak_bytes.fill(bytes);
         counter.epoch.fill(epoch);
     }
@@ -142,6 +142,7 @@ pub unsafe fn allocated(
     keep_peak(header, counter);
     add(&counter.allocations, 1);
     add(&counter.allocated_bytes, size as u64);
+    counter.note_size(size as u64);
     place.fill(record.0 | guard.state().task.mark);
     change_live(header, row, size as i64);
     guard.state().last_block = block;

@@ -141,6 +141,7 @@ fn relabel(guard: &mut Guard, label: u32, block: usize) -> Option<Result<u64, ()
         return Some(Err(()));
     }
     let size = size(record, block);
+    to.note_size(size);
     for (row, blocks, bytes) in [(from, 1u64.wrapping_neg(), size.wrapping_neg()), (to, 1, size)] {
         keep_peak(header, row);
         add(&row.allocations, blocks);

@@ -7,8 +7,9 @@ mod support;
 
 use memscope_capture::event::UNFLUSHED_BYTES;
 use memscope_capture::process::PROCESS;
+use memscope_region::record::{from_short, short};
 use memscope_region::row::{CounterCells, GROWTH};
-use memscope_region::{Header, Table};
+use memscope_region::{CounterRow, Header, Table};
 use std::collections::HashMap;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -58,6 +59,7 @@ type Live = (i64, i64);
 struct Oracle {
     blocks: HashMap<usize, (u32, usize)>,
     sites: HashMap<u32, Live>,
+    largest: HashMap<u32, usize>,
     live_bytes: usize,
     peak_bytes: usize,
     at_peak: HashMap<u32, Live>,
@@ -71,6 +73,8 @@ impl Oracle {
         let live = self.sites.entry(site).or_default();
         *live = (live.0 + 1, live.1 + size as i64);
         self.live_bytes += size;
+        let largest = self.largest.entry(site).or_default();
+        *largest = size.max(*largest);
     }
 
     fn freed(&mut self, address: usize) {
@@ -92,6 +96,27 @@ fn load(cell: &AtomicU64) -> u64 {
     cell.load(Relaxed)
 }
 
+/// The row as a reader has it, as far as two numbers share a word.
+fn packed(row: &CounterCells) -> CounterRow {
+    let zeros = CounterRow::decode(&[0; CounterRow::BYTES]).unwrap();
+    CounterRow { peak_blocks_and_largest: load(&row.peak_blocks_and_largest), ..zeros }
+}
+
+/// The largest block by site, as the region has it.
+fn largest() -> HashMap<u32, u64> {
+    let writer = PROCESS.writer().unwrap();
+    let mut largest = HashMap::new();
+    for number in 0..header().rows[Table::Counters as usize].load(Relaxed) {
+        let Some(row) = writer.counter(number) else { continue };
+        let site = row.site.load(Relaxed);
+        if site != 0 && site & GROWTH == 0 && load(&row.allocations) != 0 {
+            let bytes: &mut u64 = largest.entry(site).or_default();
+            *bytes = packed(row).largest_block().max(*bytes);
+        }
+    }
+    largest
+}
+
 /// What the region holds of live blocks by site: now, and at the peak.
 fn recorded() -> (HashMap<u32, Live>, HashMap<u32, Live>) {
     let writer = PROCESS.writer().unwrap();
@@ -110,7 +135,7 @@ fn recorded() -> (HashMap<u32, Live>, HashMap<u32, Live>) {
         );
         // A row that did not change since the peak still holds what it held then.
         let then = if row.epoch.load(Relaxed) == epoch {
-            (load(&row.peak_blocks) as i64, load(&row.peak_bytes) as i64)
+            (packed(row).peak_blocks(), load(&row.peak_bytes) as i64)
         } else {
             live
         };
@@ -174,6 +199,8 @@ fn one_thread_is_exact() {
         }
     }
     assert!(oracle.sites.len() > 10);
+    let cut = |(site, size): (&u32, &usize)| (*site, from_short(short(*size as u64)));
+    assert_eq!(largest(), oracle.largest.iter().map(cut).collect());
     for address in addresses {
         free(address);
     }

@@ -7,7 +7,7 @@ use crate::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, REGION_BYTES, TABLES};
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"memscope");
 
 /// The version of the layout. Any change to it raises the number.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// The bytes at the region's start that belong to the header.
 pub const HEADER_BYTES: u64 = EXTENT_BYTES;

@@ -89,32 +89,50 @@ impl Record {
 pub struct Birth(pub u16);
 
 impl Birth {
-    const MANTISSA_BITS: u32 = 11;
-
     /// The last time at or before `ms` that can be written. Times from 2^42 ms (140 years) on are cut to the last.
     pub const fn from_ms(ms: u64) -> Self {
-        let bits = u64::BITS - ms.leading_zeros();
-        if bits <= Self::MANTISSA_BITS {
-            return Self(ms as u16);
-        }
-        // The leading one is implied, as in IEEE 754; exponent 0 is the subnormal range, exact.
-        let exponent = bits - Self::MANTISSA_BITS;
-        if exponent > 31 {
-            return Self(u16::MAX);
-        }
-        let mantissa = (ms >> (exponent - 1)) & ((1 << Self::MANTISSA_BITS) - 1);
-        Self((exponent << Self::MANTISSA_BITS) as u16 | mantissa as u16)
+        Self(short(ms))
     }
 
     /// Milliseconds since the start.
     pub const fn ms(self) -> u64 {
-        let exponent = self.0 as u32 >> Self::MANTISSA_BITS;
-        let mantissa = self.0 as u64 & ((1 << Self::MANTISSA_BITS) - 1);
-        if exponent == 0 {
-            mantissa
-        } else {
-            mantissa << (exponent - 1) | 1 << (Self::MANTISSA_BITS + exponent - 1)
-        }
+        from_short(self.0)
+    }
+}
+
+const MANTISSA_BITS: u32 = 11;
+
+/// A number in 16 bits, rounded down: exact below 4096, then to within 1/2048 of it. Larger numbers have larger short forms,
+/// and below 4096 the short form is the number. From 2^42 on it is cut to the last.
+///
+/// ```
+/// use memscope_region::record::{from_short, short};
+/// assert_eq!(short(4095), 4095);
+/// assert_eq!(from_short(short(24 << 20)), 24 << 20);
+/// assert_eq!(from_short(short(1_000_001)), 999_936);
+/// ```
+pub const fn short(number: u64) -> u16 {
+    let bits = u64::BITS - number.leading_zeros();
+    if bits <= MANTISSA_BITS {
+        return number as u16;
+    }
+    // The leading one is implied, as in IEEE 754; exponent 0 is the subnormal range, exact.
+    let exponent = bits - MANTISSA_BITS;
+    if exponent > 31 {
+        return u16::MAX;
+    }
+    let mantissa = (number >> (exponent - 1)) & ((1 << MANTISSA_BITS) - 1);
+    (exponent << MANTISSA_BITS) as u16 | mantissa as u16
+}
+
+/// The number that [`short`] made of it, but for what was rounded off.
+pub const fn from_short(short: u16) -> u64 {
+    let exponent = short as u32 >> MANTISSA_BITS;
+    let mantissa = short as u64 & ((1 << MANTISSA_BITS) - 1);
+    if exponent == 0 {
+        mantissa
+    } else {
+        mantissa << (exponent - 1) | 1 << (MANTISSA_BITS + exponent - 1)
     }
 }
 

@@ -240,8 +240,9 @@ row! {
         freed_bytes: u64,
         /// Frees with no allocation in between on the thread.
         temporary: u64,
-        /// Allocations less frees at the peak (as i64; negative where this thread frees others' blocks).
-        peak_blocks: u64,
+        /// Above: [`LARGEST_SHIFT`]. Below it: allocations less frees at the peak (signed; negative where this thread frees
+        /// others' blocks). A row of variances has a variance here.
+        peak_blocks_and_largest: u64,
         /// Live bytes at the peak (as i64).
         peak_bytes: u64,
     }
@@ -275,7 +276,57 @@ row! {
     }
 }
 
+/// Where, in [`CounterRow::peak_blocks_and_largest`], the largest block stands that was allocated ([`crate::record::short`]
+/// of the bytes requested).
+pub const LARGEST_SHIFT: u32 = 48;
+
+impl CounterRow {
+    /// Allocations less frees at the peak for which [`CounterRow::epoch`] stands. Not of a row of variances.
+    pub const fn peak_blocks(&self) -> i64 {
+        // Shifted back and forth so that the sign is that of the lower part.
+        let unused = u64::BITS - LARGEST_SHIFT;
+        ((self.peak_blocks_and_largest << unused) as i64) >> unused
+    }
+
+    /// Bytes requested for the largest block, 0 if none was allocated: exact below 4096, rounded down to within 1/2048 of it
+    /// from there on. Sampled: of the blocks in the sample. Not of a row of variances.
+    pub const fn largest_block(&self) -> u64 {
+        crate::record::from_short((self.peak_blocks_and_largest >> LARGEST_SHIFT) as u16)
+    }
+}
+
 impl CounterCells {
+    /// Stores allocations less frees at the peak.
+    #[inline(always)]
+    pub fn fill_peak_blocks(&self, blocks: u64) {
+        let below = (1 << LARGEST_SHIFT) - 1;
+        // ORDERING: relaxed; the row has one writer.
+        let now = self.peak_blocks_and_largest.load(Ordering::Relaxed);
+        self.peak_blocks_and_largest.fill(now & !below | blocks & below);
+    }
+
+    /// Notes the size of a block that was allocated. The thread that writes the row calls it.
+    #[inline(always)]
+    pub fn note_size(&self, size: u64) {
+        // ORDERING: relaxed; the row has one writer.
+        let now = self.peak_blocks_and_largest.load(Ordering::Relaxed);
+        // The short form of a number is the number, as long as it is short; of a larger one it is at least as large as
+        // the first that is not.
+        if size > now >> LARGEST_SHIFT {
+            self.note_larger(size);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_larger(&self, size: u64) {
+        // ORDERING: relaxed, as above.
+        let now = self.peak_blocks_and_largest.load(Ordering::Relaxed);
+        let largest = u64::from(crate::record::short(size)).max(now >> LARGEST_SHIFT);
+        let below = (1 << LARGEST_SHIFT) - 1;
+        self.peak_blocks_and_largest.fill(largest << LARGEST_SHIFT | now & below);
+    }
+
     /// The same row as one of growth, for whoever takes it as such.
     #[inline(always)]
     pub fn as_growth(&self) -> &GrowthCells {
@@ -481,4 +532,42 @@ impl MissCause {
         MissCause::Records,
         MissCause::Other,
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_numbers_share_a_word_and_leave_each_other_alone() {
+        let row = CounterCells {
+            site: AtomicU32::new(1),
+            epoch: AtomicU32::new(0),
+            allocations: AtomicU64::new(0),
+            allocated_bytes: AtomicU64::new(0),
+            frees: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
+            temporary: AtomicU64::new(0),
+            peak_blocks_and_largest: AtomicU64::new(0),
+            peak_bytes: AtomicU64::new(0),
+        };
+        let read = || {
+            let word = row.peak_blocks_and_largest.load(Ordering::Relaxed);
+            let zeros = CounterRow::decode(&[0; CounterRow::BYTES]).expect("long enough");
+            let row = CounterRow { peak_blocks_and_largest: word, ..zeros };
+            (row.peak_blocks(), row.largest_block())
+        };
+        assert_eq!(read(), (0, 0));
+        for (size, largest) in [(0, 0), (7, 7), (3, 7), (4095, 4095), (4097, 4096), (4000, 4096)] {
+            row.note_size(size);
+            assert_eq!(read(), (0, largest));
+        }
+        for blocks in [5, -5, i64::MAX >> 16, i64::MIN >> 16, 0] {
+            row.fill_peak_blocks(blocks as u64);
+            assert_eq!(read(), (blocks, 4096));
+        }
+        row.note_size(u64::MAX);
+        row.fill_peak_blocks(-1_i64 as u64);
+        assert_eq!(read(), (-1, crate::record::from_short(u16::MAX)));
+    }
 }

@@ -36,7 +36,7 @@ fn keep_peak_variance(header: &Header, row: &CounterCells) {
     if row.epoch.load(Ordering::Relaxed) != epoch {
         // ORDERING: relaxed, the thread's own.
         let load = |cell: &AtomicU64| f64::from_bits(cell.load(Ordering::Relaxed));
-        row.peak_blocks.fill((load(&row.allocations) - load(&row.frees)).to_bits());
+        row.peak_blocks_and_largest.fill((load(&row.allocations) - load(&row.frees)).to_bits());
         row.peak_bytes.fill((load(&row.allocated_bytes) - load(&row.freed_bytes)).to_bits());
         row.epoch.fill(epoch);
     }
@@ -130,6 +130,7 @@ pub unsafe fn allocated(
     keep_peak_variance(header, errors);
     add(&counter.allocations, weight.count);
     add(&counter.allocated_bytes, weight.bytes);
+    counter.note_size(size as u64);
     add_float(&errors.allocations, weight.count_variance);
     add_float(&errors.allocated_bytes, weight.bytes_variance);
     place.fill(record.0 | if is_odd { MARK } else { 0 });

@@ -70,7 +70,7 @@ impl Variances {
         self.freed_bytes += freed_bytes;
         self.temporary += temporary;
         let (blocks, bytes) = if row.epoch == peak_epoch {
-            (variance(row.peak_blocks), variance(row.peak_bytes))
+            (variance(row.peak_blocks_and_largest), variance(row.peak_bytes))
         } else {
             (allocations - frees, allocated_bytes - freed_bytes)
         };
@@ -117,14 +117,14 @@ impl Sum {
         counts.freed_bytes = counts.freed_bytes.wrapping_add(row.freed_bytes);
         counts.temporary = counts.temporary.wrapping_add(row.temporary);
         let (blocks, bytes) = if row.epoch == peak_epoch {
-            (row.peak_blocks, row.peak_bytes)
+            (row.peak_blocks(), row.peak_bytes)
         } else {
             (
-                row.allocations.wrapping_sub(row.frees),
+                row.allocations.wrapping_sub(row.frees) as i64,
                 row.allocated_bytes.wrapping_sub(row.freed_bytes),
             )
         };
-        self.peak_blocks = self.peak_blocks.wrapping_add(blocks as i64);
+        self.peak_blocks = self.peak_blocks.wrapping_add(blocks);
         self.peak_bytes = self.peak_bytes.wrapping_add(bytes as i64);
     }
 

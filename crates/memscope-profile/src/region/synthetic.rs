@@ -61,8 +61,8 @@ encode! {
     ThreadRow { tid state thread_pointer name birth reserved attempts successes allocations
         allocated_bytes frees freed_bytes temporary reallocs unknown_frees truncated_stacks
         foreign_stacks unflushed_bytes misses failed new_stacks slow_walks by_mode }
-    CounterRow { site epoch allocations allocated_bytes frees freed_bytes temporary peak_blocks
-        peak_bytes }
+    CounterRow { site epoch allocations allocated_bytes frees freed_bytes temporary
+        peak_blocks_and_largest peak_bytes }
     ShadowRow { base offset }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{Counts, Kind, Mode};
 use crate::mutation::{Numbers, executions, overwrite};
 use memscope_region::header::{CHUNKS_OFFSET, HEADER_BYTES, VERSION};
 use memscope_region::record::{Birth, Record, SIZE_ELSEWHERE};
-use memscope_region::row::{COUNTERS_AT_A_TIME, OWNER};
+use memscope_region::row::{COUNTERS_AT_A_TIME, LARGEST_SHIFT, OWNER};
 use memscope_region::table::{CHUNKS_PER_TABLE, EXTENT_BYTES};
 use memscope_region::{CounterRow, HeaderRow, SiteRow, Table, ThreadRow};
 use proptest::prelude::*;
@@ -65,7 +65,7 @@ fn small() -> Synthetic {
             frees: 4,
             freed_bytes: 60,
             temporary: 2,
-            peak_blocks: 3,
+            peak_blocks_and_largest: 30 << LARGEST_SHIFT | 3,
             peak_bytes: 50,
         },
         // A thread that frees what the other allocated.
@@ -426,7 +426,8 @@ impl Writer {
         });
         if row.epoch != epoch {
             row.epoch = epoch;
-            row.peak_blocks = row.allocations.wrapping_sub(row.frees);
+            let below = (1 << LARGEST_SHIFT) - 1;
+            row.peak_blocks_and_largest = row.allocations.wrapping_sub(row.frees) & below;
             row.peak_bytes = row.allocated_bytes.wrapping_sub(row.freed_bytes);
         }
         if bytes.is_some() {
