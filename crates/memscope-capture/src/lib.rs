@@ -46,6 +46,7 @@ pub mod module;
 pub mod name;
 pub mod object;
 pub mod own;
+mod prefix;
 pub mod process;
 pub mod recall;
 mod road;

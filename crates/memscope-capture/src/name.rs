@@ -130,8 +130,8 @@ fn relabel(guard: &mut Guard, label: u32, block: usize) -> Option<Result<u64, ()
         return Some(Err(()));
     }
     let header: &Header = guard.header();
-    let labelled = site::labelled(&PROCESS, record.site(), label)?;
     let state = guard.state();
+    let labelled = site::labelled(&PROCESS, &state.sites.site_rows, record.site(), label)?;
     let from = state.sites.make_site(&mut state.arena, &PROCESS, record.site()).ok()?;
     let to = state.sites.make_site(&mut state.arena, &PROCESS, labelled).ok()?;
     // Two threads may name what they share at once; one of them does.

@@ -89,7 +89,6 @@ pub struct Process {
     nodes: AtomicPtr<Nodes>,
     modules: AtomicPtr<Modules>,
     address_root: AtomicU32,
-    node_root: AtomicU32,
     site_root: AtomicU32,
     task_root: AtomicU32,
     /// A row of the table Shadow that was claimed and not used, plus one; 0: none.
@@ -111,7 +110,6 @@ pub static PROCESS: Process = Process {
     nodes: AtomicPtr::new(core::ptr::null_mut()),
     modules: AtomicPtr::new(core::ptr::null_mut()),
     address_root: AtomicU32::new(0),
-    node_root: AtomicU32::new(0),
     site_root: AtomicU32::new(0),
     task_root: AtomicU32::new(0),
     spare_shadow_row: AtomicU32::new(0),
@@ -265,7 +263,6 @@ impl Process {
         let nodes = self.nodes().ok_or(libc::ENOMEM)?;
         for (root, bits) in [
             (&self.address_root, ADDRESS_ROOT_BITS),
-            (&self.node_root, NODE_ROOT_BITS),
             (&self.site_root, SITE_ROOT_BITS),
             (&self.task_root, TASK_ROOT_BITS),
         ] {
@@ -367,12 +364,7 @@ impl Process {
         root(&self.address_root, ADDRESS_ROOT_BITS)
     }
 
-    /// The root of the trie of stack nodes.
-    pub fn node_root(&self) -> Option<Root> {
-        root(&self.node_root, NODE_ROOT_BITS)
-    }
-
-    /// The root of the trie of sites.
+    /// The root of the trie of the sites that are like others (see [`crate::site`]).
     pub fn site_root(&self) -> Option<Root> {
         root(&self.site_root, SITE_ROOT_BITS)
     }
@@ -523,11 +515,9 @@ impl Process {
     }
 }
 
-/// How wide the tries' roots are (log2 of the nodes). Of the roots only what is touched takes memory: stack nodes are
-/// scattered over 1 MiB, sites stand side by side in 512 KiB, and of addresses and tasks there are few.
+/// How wide the tries' roots are (log2 of the nodes). Of the roots only what is touched takes memory.
 const ADDRESS_ROOT_BITS: u32 = 6;
-const NODE_ROOT_BITS: u32 = 14;
-const SITE_ROOT_BITS: u32 = 13;
+const SITE_ROOT_BITS: u32 = 6;
 const TASK_ROOT_BITS: u32 = 0;
 
 fn root(first: &AtomicU32, bits: u32) -> Option<Root> {

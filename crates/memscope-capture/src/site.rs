@@ -1,12 +1,19 @@
 //! From a stack to the thread's counter row for its site.
 //!
 //! A thread finds the row of a stack that it has seen by the stack's hash alone, in its own leaf table. The first
-//! sight is cold: addresses, nodes of the prefix tree and sites are interned in tries that all threads share, and the
-//! thread takes a counter row for the site. A free finds the row by the site that the block's record names.
+//! sight is cold: the thread writes the nodes that the prefix tree lacks, a site and a counter row, each the next of those
+//! that it has claimed. A free finds the row by the site that the block's record names.
+//!
+//! Nodes and sites are each thread's own: another thread with the same stack has its own for it, and a thread may write a
+//! node twice that it has forgotten. Whoever reads the region takes what is equal for one. So the first sight of a stack asks
+//! nothing that is shared, and its cost does not depend on what others have seen. A thread has one site only for a stack, a
+//! kind of call and a task, so there are no more sites than counter rows. Shared are the ids of addresses, which are met
+//! seldom, and the sites that are like others but for a label, which all threads must agree on.
 
 use crate::arch;
 use crate::arena::Arena;
-use crate::frame::{CachedFrame, Taken};
+use crate::frame::Taken;
+use crate::prefix::{Prefixes, Run};
 use crate::process::Process;
 use crate::stack::Walker;
 use crate::trie::{self, Keyed, mix};
@@ -95,22 +102,12 @@ pub struct Sites {
     index_count: usize,
     next_row: u32,
     rows_left: u32,
-    memo: *mut Memo,
+    prefixes: Prefixes,
+    pub(crate) site_rows: Run,
 }
 
-/// A node that was interned lately: the hash of the stack up to a frame, and its node.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-struct Memo {
-    hash: u64,
-    node: u32,
-}
-
-/// Entries of the memo, 32 KiB. It is made when a thread meets so many stacks that walking the trie begins to tell.
-const MEMO: usize = 2048;
-
-/// Stacks after which the memo is made.
-const STACKS_BEFORE_MEMO: usize = 1024;
+/// Sites that a thread claims at a time.
+const SITES_AT_A_TIME: u32 = 16;
 
 impl Sites {
     /// Empty tables. `None` if there is no memory.
@@ -124,7 +121,8 @@ impl Sites {
             index_count: 0,
             next_row: 0,
             rows_left: 0,
-            memo: core::ptr::null_mut(),
+            prefixes: Prefixes::new(arena)?,
+            site_rows: Run::default(),
         })
     }
 
@@ -270,15 +268,12 @@ impl Sites {
         if self.leaf_count * 2 > self.leaf_mask {
             self.grow_leaves(arena).ok_or(MissCause::Sites)?;
         }
-        if self.memo.is_null() && self.leaf_count >= STACKS_BEFORE_MEMO {
-            // Without memory for it there is no memo, and that is all.
-            self.memo = arena
-                .take(MEMO * size_of::<Memo>())
-                .map_or(core::ptr::null_mut(), |place| place.cast());
-        }
-        let node = self.node(process, walker.frames()).ok_or(MissCause::Sites)?;
-        let site =
-            site(process, node, kind, task, taken.has(Taken::TRUNCATED)).ok_or(MissCause::Sites)?;
+        self.prefixes.make_room(arena, self.leaf_count);
+        let writer = process.writer().ok_or(MissCause::NotReady)?;
+        let node = self.prefixes.node(writer, walker.frames()).ok_or(MissCause::Sites)?;
+        let kind_of_call = kind as u32 | if taken.has(Taken::TRUNCATED) { TRUNCATED } else { 0 };
+        let row = SiteKey { process, rows: &self.site_rows, node, task, kind: kind_of_call };
+        let site = row.make().ok_or(MissCause::Sites)?;
         let counter = self.make_site(arena, process, site)?;
         insert_leaf(
             self.leaves,
@@ -287,54 +282,6 @@ impl Sites {
         );
         self.leaf_count += 1;
         Ok(counter)
-    }
-
-    /// The node of a stack; 0 for the empty one. The work starts outside the innermost frame whose node is known: to
-    /// the frame, from an earlier new stack, or to the memo.
-    fn node(&mut self, process: &Process, frames: &mut [CachedFrame]) -> Option<u32> {
-        let known = frames.iter_mut().enumerate().rev().find_map(|(at, frame)| {
-            if frame.node == 0 {
-                frame.node = self.remembered(frame.hash());
-            }
-            (frame.node != 0).then_some((frame.node, at + 1))
-        });
-        let (mut parent, first) = known.unwrap_or((0, 0));
-        let (nodes, root, writer) = (process.nodes()?, process.node_root()?, process.writer()?);
-        // Each node's key has its parent's id in it. The frames' hashes are known at once, so they choose the slots of the
-        // root, and what is there is on its way before it is needed.
-        for frame in &frames[first..] {
-            nodes.prefetch(root, frame.hash());
-        }
-        let row = |id: u32| {
-            writer.node(id - 1).map_or(core::ptr::null(), |row| core::ptr::from_ref(row).cast())
-        };
-        for frame in &frames[first..] {
-            nodes.prefetch_below(root, frame.hash(), row);
-        }
-        for frame in &mut frames[first..] {
-            let word = u64::from(frame.address) << 32 | u64::from(parent);
-            let key = NodeKey { process, word };
-            parent = trie::find_or_insert(nodes, root, frame.hash(), mix(word, 1), &key)?;
-            frame.node = parent;
-            self.remember(frame.hash(), parent);
-        }
-        Some(parent)
-    }
-
-    fn remembered(&self, hash: u64) -> u32 {
-        if self.memo.is_null() {
-            return 0;
-        }
-        // SAFETY: below the number of entries.
-        let memo = unsafe { *self.memo.add(hash as usize % MEMO) };
-        if memo.hash == hash { memo.node } else { 0 }
-    }
-
-    fn remember(&mut self, hash: u64, node: u32) {
-        if !self.memo.is_null() {
-            // SAFETY: below the number of entries.
-            unsafe { self.memo.add(hash as usize % MEMO).write(Memo { hash, node }) };
-        }
     }
 
     fn grow_leaves(&mut self, arena: &mut Arena) -> Option<()> {
@@ -464,41 +411,10 @@ pub fn address(process: &Process, pc: usize, module: u32, instruction: bool) -> 
     trie::find_or_insert(process.nodes()?, process.address_root()?, hash >> 32, hash, &key)
 }
 
-struct NodeKey<'a> {
-    process: &'a Process,
-    word: u64,
-}
-
-impl NodeKey<'_> {
-    fn word_of(&self, id: u32) -> u64 {
-        // ORDERING: relaxed; the trie gave the id with acquire, and rows never change.
-        self.process
-            .writer()
-            .and_then(|writer| writer.node(id - 1))
-            .map_or(0, |row| row.word.load(Ordering::Relaxed))
-    }
-}
-
-impl Keyed for NodeKey<'_> {
-    fn is(&self, id: u32) -> bool {
-        self.word_of(id) == self.word
-    }
-
-    fn hash(&self, id: u32) -> u64 {
-        mix(self.word_of(id), 1)
-    }
-
-    fn make(&self) -> Option<u32> {
-        let writer = self.process.writer()?;
-        let row = writer.claim(Table::Nodes, 1)?;
-        // ORDERING: release; the word is its own marker.
-        writer.node(row)?.word.store(self.word, Ordering::Release);
-        Some(row + 1)
-    }
-}
-
 struct SiteKey<'a> {
     process: &'a Process,
+    /// Where a new row is taken from.
+    rows: &'a Run,
     node: u32,
     task: u32,
     kind: u32,
@@ -509,7 +425,6 @@ impl SiteKey<'_> {
         mix(u64::from(node) << 32 | u64::from(task), u64::from(kind) + 2)
     }
 
-    /// Stacks that were met one after the other have neighbouring nodes, and their sites are put side by side.
     fn find_or_insert(&self) -> Option<u32> {
         let hash = Self::hash_of(self.node, self.task, self.kind);
         let (nodes, root) = (self.process.nodes()?, self.process.site_root()?);
@@ -538,7 +453,7 @@ impl Keyed for SiteKey<'_> {
 
     fn make(&self) -> Option<u32> {
         let writer = self.process.writer()?;
-        let row = writer.claim(Table::Sites, 1)?;
+        let row = self.rows.take(writer, Table::Sites, SITES_AT_A_TIME)?;
         let cells = writer.site(row)?;
         cells.node.fill(self.node);
         cells.task.fill(self.task);
@@ -571,27 +486,21 @@ pub(crate) fn is_odd(process: &Process, site: u32) -> bool {
 }
 
 /// The site that is like `id` in all but the label. `None` if there is no room.
-pub(crate) fn labelled(process: &Process, id: u32, label: u32) -> Option<u32> {
-    alike(process, id, |kind| kind & ((1 << LABEL_SHIFT) - 1) | label << LABEL_SHIFT)
+pub(crate) fn labelled(process: &Process, rows: &Run, id: u32, label: u32) -> Option<u32> {
+    alike(process, rows, id, |kind| kind & ((1 << LABEL_SHIFT) - 1) | label << LABEL_SHIFT)
 }
 
 /// The site that is like `id`, but odd. `None` if there is no room.
-pub(crate) fn odd(process: &Process, id: u32) -> Option<u32> {
-    alike(process, id, |kind| kind | ODD)
+pub(crate) fn odd(process: &Process, rows: &Run, id: u32) -> Option<u32> {
+    alike(process, rows, id, |kind| kind | ODD)
 }
 
 /// The site with the stack and the task of another.
-fn alike(process: &Process, id: u32, kind: impl Fn(u32) -> u32) -> Option<u32> {
+fn alike(process: &Process, rows: &Run, id: u32, kind: impl Fn(u32) -> u32) -> Option<u32> {
     let row = process.writer()?.site(id.checked_sub(1)?)?;
     // ORDERING: relaxed, as above.
     let load = |cell: &core::sync::atomic::AtomicU32| cell.load(Ordering::Relaxed);
     let (node, task) = (load(&row.node), load(&row.task));
-    let key = SiteKey { process, node, task, kind: kind(load(&row.kind)) };
-    key.find_or_insert()
-}
-
-fn site(process: &Process, node: u32, kind: Kind, task: u32, truncated: bool) -> Option<u32> {
-    let kind = kind as u32 | if truncated { TRUNCATED } else { 0 };
-    let key = SiteKey { process, node, task, kind };
+    let key = SiteKey { process, rows, node, task, kind: kind(load(&row.kind)) };
     key.find_or_insert()
 }

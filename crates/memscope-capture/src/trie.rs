@@ -5,13 +5,12 @@
 //! and no insertion is slower than a few nodes: there is no cliff at any size.
 //!
 //! A trie that is to hold many keys has a wide root, many nodes side by side, so that most keys lie in its slots or
-//! right below. A slot of the root is chosen apart from the hash that chooses further down: by something that is known
-//! early, so that the slot can be asked for before it is needed, or that puts neighbours side by side.
+//! right below. A slot of the root is chosen apart from the hash that chooses further down: by something that puts
+//! neighbours side by side.
 //!
 //! Invariants: a slot goes from empty to row to child and never back; a row is complete before its number is
 //! stored (release), and whoever loads the number (acquire) may read it.
 
-use crate::arch;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use memscope_region::sys;
 
@@ -66,24 +65,6 @@ impl Nodes {
         // ORDERING: relaxed; nobody else makes nodes yet.
         self.next.fetch_add(more, Ordering::Relaxed);
         Root::new(first, bits)
-    }
-
-    /// Asks for the root's slot for `top`, ahead of its use.
-    #[inline]
-    pub fn prefetch(&self, root: Root, top: u64) {
-        arch::prefetch(core::ptr::from_ref(self.slot(root, top)).cast());
-    }
-
-    /// Asks for what the root's slot for `top` leads to.
-    #[inline]
-    pub fn prefetch_below(&self, root: Root, top: u64, row: impl Fn(u32) -> *const u8) {
-        // ORDERING: acquire, as in `find_or_insert`.
-        let value = self.slot(root, top).load(Ordering::Acquire);
-        if value & CHILD != 0 {
-            arch::prefetch(core::ptr::from_ref(self.node(value & !CHILD)).cast());
-        } else if value != 0 {
-            arch::prefetch(row(value));
-        }
     }
 
     #[inline]

@@ -149,8 +149,9 @@ pub unsafe fn allocated(
 /// The row of the odd site that is like another. `None` is counted as a miss.
 #[cold]
 fn odd_row(guard: &mut Guard, like: &CounterCells) -> Option<&'static CounterCells> {
+    let rows = &guard.state().sites.site_rows;
     // ORDERING: relaxed; this thread stored the site.
-    let Some(site) = site::odd(&PROCESS, like.site.load(Ordering::Relaxed)) else {
+    let Some(site) = site::odd(&PROCESS, rows, like.site.load(Ordering::Relaxed)) else {
         guard.miss(MissCause::Sites);
         return None;
     };

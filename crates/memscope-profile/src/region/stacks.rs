@@ -52,12 +52,13 @@ impl Places {
     }
 
     fn get(&self, row: u32) -> Option<u32> {
-        // Rows are nearly always there without a gap.
-        let at = match self.rows.get(row as usize) {
-            Some(there) if *there == row => row as usize,
-            _ => self.rows.binary_search(&row).ok()?,
-        };
-        self.places.get(at).copied()
+        // Threads claim several rows at a time and do not fill all, so a few are not there: a row lies by no more than these
+        // before the place that has its number.
+        let row_count = self.rows.last().map_or(0, |last| *last as usize + 1);
+        let end = self.rows.len().min(row as usize + 1);
+        let first = (row as usize).saturating_sub(row_count - self.rows.len()).min(end);
+        let at = self.rows[first..end].binary_search(&row).ok()?;
+        self.places.get(first + at).copied()
     }
 }
 
