@@ -14,6 +14,7 @@ use rustix::net::{
 use std::fs::File;
 use std::io::{self, IoSliceMut, Seek};
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// The profile of a running process, without symbols.
 pub(crate) fn read(pid: u32) -> Result<Profile, Error> {
@@ -34,17 +35,28 @@ pub(crate) fn mark(pid: u32, text: &str) -> Result<(), Error> {
     ask(pid, &Request::Mark(pid, text[..end].to_owned())).map(drop)
 }
 
+/// How often the supervisors are looked for, and how long is waited in between.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
 /// Asks each supervisor until one knows the process.
 fn ask(pid: u32, request: &Request) -> Result<Option<File>, Error> {
-    let names = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let names = names.lines().filter_map(|line| line.split_whitespace().nth(7)?.strip_prefix('@'));
-    for name in names.filter(|name| name.starts_with(PREFIX)) {
-        // One that has ended meanwhile, or is another user's, is not the one.
-        let Ok(Some((kind, text, descriptor))) = ask_one(name, request) else { continue };
-        match kind {
-            DONE => return Ok(descriptor),
-            FAILED => return Err(Error::new(text)),
-            _ => {}
+    for look in 0..LOOKS {
+        // The kernel's list is read in pieces, and may lack a socket where others come and go meanwhile.
+        if look > 0 {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        let names = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+        let names =
+            names.lines().filter_map(|line| line.split_whitespace().nth(7)?.strip_prefix('@'));
+        for name in names.filter(|name| name.starts_with(PREFIX)) {
+            // One that has ended meanwhile, or is another user's, is not the one.
+            let Ok(Some((kind, text, descriptor))) = ask_one(name, request) else { continue };
+            match kind {
+                DONE => return Ok(descriptor),
+                FAILED => return Err(Error::new(text)),
+                _ => {}
+            }
         }
     }
     Err(Error::new(format!("no memscope of yours records a process {pid} that runs now")).hint(

@@ -220,6 +220,8 @@ impl Supervisor {
             self.part();
         }
         if ready.control {
+            // A process that greeted before it was asked for is known when it is.
+            self.receive();
             self.answer();
         }
         self.save();

@@ -133,7 +133,8 @@ fn a_running_program_is_shown_kept_and_marked() {
 fn recording_waits_for_a_mark() {
     let steps = Steps::start(&["--wait-for-mark"]);
     let id = steps.supervisor();
-    assert_eq!(steps.memscope(&["mark", &id, "now"]).code(), 0);
+    let marked = steps.memscope(&["mark", &id, "now"]);
+    assert_eq!(marked.code(), 0, "{marked:?}");
     let (outcome, last) = steps.end();
     assert_eq!((counts(&last, "first"), counts(&last, "second")), ([0, 0], [20, 20_000]));
     assert!(outcome.stderr.contains("Recording began with the mark \"now\""), "{outcome:?}");
