@@ -40,6 +40,7 @@ polyline { fill: none !important; stroke-width: 2 }
 ";
 
 const WIDTH: f64 = 760.0;
+const FIRST_INSET: f64 = 16.0;
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 64.0;
 const TOP: f64 = 92.0;
@@ -139,7 +140,14 @@ pub(crate) fn overhead(cases: &[Measured], subtitle: &str) -> String {
             format!("{}×", number(tick)),
         ));
     }
-    let foot = "logarithmic; dhat-rs with whole stacks; jemalloc’s multiple is of jemalloc without its profiler";
+    let is_shown = |who| shown.iter().any(|(contender, _)| *contender == who);
+    let mut foot = String::from("logarithmic");
+    if is_shown(Contender::Dhat) {
+        foot += "; dhat-rs with whole stacks";
+    }
+    if is_shown(Contender::JemallocEvery) {
+        foot += "; jemalloc’s multiple is of jemalloc without its profiler";
+    }
     document = document.add(text(WIDTH - RIGHT, bottom + 28.0, "small end", foot));
     for (place, case) in cases.iter().enumerate() {
         let top = TOP + group * place as f64;
@@ -224,8 +232,9 @@ pub(crate) fn cost(swept: &Swept) -> String {
         document = document.add(Polyline::new().set("points", line.join(" ")).set("class", *class));
         for (x, y, cost) in places {
             let dot = Circle::new().set("cx", x).set("cy", y).set("r", 3.5);
+            // The first one's would lie over the numbers of the axis.
             document = document.add(dot.set("class", *class)).add(text(
-                x,
+                x.max(LEFT + FIRST_INSET),
                 y - 8.0,
                 "value middle",
                 number(cost),
