@@ -22,7 +22,7 @@ use super::object_file::open_regular;
 use crate::sealed::Seal;
 
 /// Raised when what is kept, or how functions are named, changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is known of one build is no larger. (Ten thousand addresses take about a twentieth of it.)
 const MAX_BODY_BYTES: u64 = 64 << 20;

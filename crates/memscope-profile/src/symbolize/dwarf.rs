@@ -19,6 +19,7 @@ use super::learned::Learned;
 use super::names::Names;
 use super::object_file::ObjectFile;
 use super::split::{DwoFiles, PackageSections};
+use super::task::Wanted;
 use super::units::Units;
 use crate::model::Frame;
 use crate::types;
@@ -105,6 +106,8 @@ pub(super) struct Lookup<'a> {
     seen: HashMap<(u32, u32), Vec<u32>>,
     /// The sizes of functions' own types, as above.
     owners_seen: HashMap<(u32, u32), Vec<u32>>,
+    /// Whether the function around an address only asks for memory.
+    asking_seen: HashMap<u64, bool>,
 }
 
 /// Whether a frame is that of a function which only asks for memory.
@@ -135,28 +138,39 @@ impl<'a> Lookup<'a> {
             units: Units::default(),
             seen: HashMap::new(),
             owners_seen: HashMap::new(),
+            asking_seen: HashMap::new(),
         })
     }
 
-    /// Appends the frames at `address` (in the file's own terms), the innermost first; none if it is not covered.
+    /// Appends the frames at an address, the innermost first; none if it is not covered.
     /// On an error nothing is appended. The sizes of types that their functions say go to `learned`.
     pub(super) fn frames(
         &mut self,
-        address: u64,
+        wanted: &Wanted,
         names: &mut Names,
         frames: &mut Vec<Frame>,
         learned: &mut Learned,
     ) -> gimli::Result<()> {
         let start = frames.len();
+        let address = wanted.address;
         let result = self.append_frames(address, names, frames);
         match &result {
             Ok(entries) => {
                 for (place, offset) in entries {
                     self.learn_sizes(frames[*place], address, *offset, names, learned);
-                    let inner = place.checked_sub(1).filter(|inner| *inner >= start);
-                    if inner.is_some_and(|inner| is_allocating(frames[inner], names)) {
+                    // What it calls was inlined here, or else lies at an address of its own.
+                    let asks = match place.checked_sub(1).filter(|inner| *inner >= start) {
+                        Some(inner) => is_allocating(frames[inner], names),
+                        None => wanted.inner.is_some_and(|inner| self.is_asking(inner, names)),
+                    };
+                    if asks {
                         self.learn_owner(frames[*place], address, *offset, names, learned);
                     }
+                }
+                if wanted.is_near_allocator
+                    && let Some((_, offset)) = entries.last()
+                {
+                    self.learn_call(address, *offset, learned);
                 }
             }
             Err(_) => frames.truncate(start),
@@ -166,6 +180,18 @@ impl<'a> Lookup<'a> {
             outermost.inlined = false;
         }
         result.map(|_| ())
+    }
+
+    /// Whether the function around `address` only asks for memory.
+    fn is_asking(&mut self, address: u64, names: &mut Names) -> bool {
+        if let Some(known) = self.asking_seen.get(&address) {
+            return *known;
+        }
+        let mut frames = Vec::new();
+        let found = self.append_frames(address, names, &mut frames).is_ok();
+        let is_asking = found && frames.last().is_some_and(|frame| is_allocating(*frame, names));
+        self.asking_seen.insert(address, is_asking);
+        is_asking
     }
 
     /// Gives the places of the frames whose functions have entries, and these.
@@ -248,6 +274,16 @@ impl<'a> Lookup<'a> {
             ids
         });
         learned.push(ids);
+    }
+
+    /// Looks at what debug information says of the call before an address: it may say which type is allocated by it.
+    fn learn_call(&mut self, address: u64, offset: UnitOffset, learned: &mut Learned) {
+        let Self { context, units, .. } = self;
+        let allocated = units.allocated_by_call(context, address, offset, address + 1);
+        if let Some((name, bytes)) = allocated {
+            let id = learned.id(&types::call_text(address, &name), bytes);
+            learned.push(&[id]);
+        }
     }
 
     /// Looks at the type that a function belongs to which asks for memory itself.

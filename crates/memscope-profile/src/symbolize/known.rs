@@ -201,8 +201,7 @@ impl KnownBuilder {
 
     /// Adds of what was known all that is not there yet.
     pub(super) fn add_known(&mut self, known: &Known) {
-        let wanted: Vec<_> =
-            known.addresses().map(|address| Wanted { address, place: 0 }).collect();
+        let wanted: Vec<_> = known.addresses().map(|address| Wanted::new(address, 0)).collect();
         let mut found = Found::new(0, usize::MAX);
         known.answer(&wanted, &mut found);
         self.add(&wanted, &found);
@@ -266,7 +265,7 @@ mod tests {
         found.learned.push_run([("Maß", 48)].into_iter());
         found.learned.push_run([].into_iter());
         let mut builder = KnownBuilder::new(&BUILD, "");
-        let wanted = [16, 32].map(|address| Wanted { address, place: 0 });
+        let wanted = [16, 32].map(|address| Wanted::new(address, 0));
         builder.add(&wanted, &found);
         builder.build()
     }
@@ -280,7 +279,7 @@ mod tests {
         let known = decode(&known()).expect("it is as it was written");
         let wanted = [8, 16, 24, 32, 32, 40];
         let wanted: Vec<_> =
-            (0..).zip(wanted).map(|(place, address)| Wanted { address, place }).collect();
+            (0..).zip(wanted).map(|(place, address)| Wanted::new(address, place)).collect();
         let mut found = Found::new(0, 1 << 10);
         let unknown = known.answer(&wanted, &mut found);
         let places: Vec<_> = unknown.iter().map(|wanted| wanted.place).collect();

@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::model::{Frame, Module, Profile, StringId, Symbols};
+use crate::model::{Address, Frame, Module, Profile, StringId, Symbols};
 use crate::types;
 pub use cache::NameCache;
 pub use earlier::KnownSymbols;
@@ -52,6 +52,9 @@ const MIN_SPLIT_ADDRESSES: usize = 1024;
 
 /// What is known of one build is kept up to so many addresses; then it is begun anew.
 const MAX_REMEMBERED: usize = 250_000;
+
+/// Without optimization so many calls lie between a function that asks the allocator and the allocator.
+const CALLS_TO_ALLOCATOR: usize = 4;
 
 /// Where debug files come from that are not on this machine yet.
 pub trait DebugFiles: fmt::Debug + Send + Sync {
@@ -214,9 +217,30 @@ fn keep(
     }
 }
 
+/// For each address, from a place on, so few calls from the allocator, one in what it calls.
+///
+/// Whoever calls a function that only asks for memory is among them wherever it is met, so that what is kept of an address
+/// does not depend on the stacks that it was in.
+fn inner_addresses(profile: &Profile, from: usize) -> HashMap<u32, u32> {
+    let node = |stack: u32| profile.stacks.get((stack as usize).checked_sub(1)?);
+    let mut inner = HashMap::new();
+    for site in &profile.sites {
+        let mut called = node(site.stack);
+        for _ in 0..CALLS_TO_ALLOCATOR {
+            let Some(callee) = called else { break };
+            called = node(callee.parent);
+            if let Some(caller) = called.filter(|caller| caller.address as usize >= from) {
+                inner.entry(caller.address).or_insert(callee.address);
+            }
+        }
+    }
+    inner
+}
+
 /// The addresses, from a place on, that have no frames, by module.
 fn wanted(profile: &Profile, from: usize) -> Vec<Vec<Wanted>> {
     let mut by_module: Vec<Vec<Wanted>> = vec![Vec::new(); profile.modules.len()];
+    let inner_addresses = inner_addresses(profile, from);
     for (place, address) in (0_u32..).zip(&profile.addresses).skip(from) {
         let Some(number) = address.module.checked_sub(1).filter(|_| address.frames_len == 0) else {
             continue;
@@ -224,9 +248,14 @@ fn wanted(profile: &Profile, from: usize) -> Vec<Vec<Wanted>> {
         let Some(wanted) = by_module.get_mut(number as usize) else { continue };
         let bias = profile.modules[number as usize].bias;
         // A return address is one past the call, which may be the last instruction of its function.
-        let back = u64::from(!address.is_instruction);
-        wanted
-            .push(Wanted { address: address.address.wrapping_sub(bias).wrapping_sub(back), place });
+        let in_file = |it: &Address| {
+            it.address.wrapping_sub(bias).wrapping_sub(u64::from(!it.is_instruction))
+        };
+        let inner = inner_addresses.get(&place);
+        let is_near_allocator = inner.is_some();
+        let inner = inner.and_then(|inner| profile.addresses.get(*inner as usize));
+        let inner = inner.filter(|inner| inner.module == address.module).map(in_file);
+        wanted.push(Wanted { address: in_file(address), place, is_near_allocator, inner });
     }
     by_module.iter_mut().for_each(|wanted| wanted.sort_unstable());
     by_module

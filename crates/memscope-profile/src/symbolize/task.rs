@@ -39,6 +39,17 @@ pub(super) struct Wanted {
     pub(super) address: u64,
     /// Its place in the profile.
     pub(super) place: u32,
+    /// Whether the allocator is so few calls away.
+    pub(super) is_near_allocator: bool,
+    /// If so, an address in what it calls, if that is in the same module.
+    pub(super) inner: Option<u64>,
+}
+
+impl Wanted {
+    /// An address of which it is not known what it calls.
+    pub(super) fn new(address: u64, place: u32) -> Self {
+        Self { address, place, is_near_allocator: false, inner: None }
+    }
 }
 
 /// Some addresses of one module, sorted.
@@ -159,12 +170,7 @@ impl Task {
         for (number, wanted) in self.wanted.iter().enumerate() {
             let start = found.frames.len();
             let looked_up = lookup.as_mut().map(|lookup| {
-                lookup.frames(
-                    wanted.address,
-                    &mut found.names,
-                    &mut found.frames,
-                    &mut found.learned,
-                )
+                lookup.frames(wanted, &mut found.names, &mut found.frames, &mut found.learned)
             });
             found.learned.end_run();
             if let Some(Err(error)) = looked_up {

@@ -16,13 +16,16 @@ use gimli::{
 
 use super::demangle::MAX_NAME_BYTES;
 use super::guard::Bounded;
-use super::owner::Owners;
+use super::owner::{Owner, Owners};
 
 /// How often a function's entry may refer to another for its name.
 const MAX_REFERENCES: usize = 8;
 
 /// Children of a function's entry that are looked at for its generic arguments.
 const MAX_CHILDREN: usize = 256;
+
+/// At a call: the type of what is allocated. LLVM 22 writes it for `new`, and DWARF 6 has the like.
+const DW_AT_LLVM_ALLOC_TYPE: gimli::DwAt = gimli::DwAt(0x3e0e);
 
 /// Bytes of a pointer, where its entry does not say so.
 const POINTER_BYTES: u64 = 8;
@@ -44,6 +47,8 @@ pub(super) struct Units<'a> {
     starts: OnceCell<Vec<DebugInfoOffset<usize>>>,
     parsed: HashMap<usize, Option<Arc<Unit<Bounded<'a>>>>>,
     owners: Owners,
+    /// Whether a unit was written in C++, by where it starts.
+    cpp: HashMap<usize, bool>,
 }
 
 /// An entry: in the unit that covers the address, or in another one.
@@ -133,10 +138,7 @@ impl<'a> Units<'a> {
         offset: UnitOffset,
     ) -> Option<u64> {
         let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
-        let place = self.declaration(covering, offset)?;
-        let unit = place.unit(covering);
-        let start = unit.header.debug_info_offset()?.0;
-        self.owners.owner(start, unit, place.offset())?.bytes
+        self.owner(covering, offset)?.1.bytes
     }
 
     /// Bytes of a value of the first type that the class of the function at `offset` has as an argument.
@@ -147,17 +149,113 @@ impl<'a> Units<'a> {
         offset: UnitOffset,
     ) -> Option<u64> {
         let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
+        let (place, owner) = self.owner(covering, offset)?;
+        let argument =
+            children(place.unit(covering), owner.offset, gimli::DW_TAG_template_type_parameter);
+        let argument = argument.into_iter().next()??;
+        let place = match place {
+            Place::Covering(_) => Place::Covering(owner.offset),
+            Place::Other(unit, _) => Place::Other(unit, owner.offset),
+        };
+        let of = self.referred(covering, &place, argument)?;
+        self.aliased_bytes(covering, of)
+    }
+
+    /// The type that the function at `offset` is a method of, and where its declaration stands.
+    fn owner(
+        &mut self,
+        covering: UnitRef<'_, Bounded<'a>>,
+        offset: UnitOffset,
+    ) -> Option<(Place<'a>, Owner)> {
         let place = self.declaration(covering, offset)?;
         let unit = place.unit(covering);
         let start = unit.header.debug_info_offset()?.0;
-        let owner = self.owners.owner(start, unit, place.offset())?.offset;
-        let argument = children(unit, owner, gimli::DW_TAG_template_type_parameter);
-        let argument = argument.into_iter().next()??;
-        let place = match place {
-            Place::Covering(_) => Place::Covering(owner),
-            Place::Other(unit, _) => Place::Other(unit, owner),
+        let owner = self.owners.owner(start, unit, place.offset())?;
+        Some((place, owner))
+    }
+
+    /// What the call allocates that returns to `return_address`, in the function at `offset`: the type as C++ writes it, with
+    /// `[]` behind it if there may be many, and the bytes of a value. None if debug information does not say, as of most compilers it does not.
+    pub(super) fn allocated_by_call(
+        &mut self,
+        context: &Context<Bounded<'a>>,
+        address: u64,
+        offset: UnitOffset,
+        return_address: u64,
+    ) -> Option<(String, u64)> {
+        let covering = context.find_dwarf_and_unit(address).skip_all_loads()?;
+        if !self.is_cpp(covering) {
+            return None;
+        }
+        let call = call_site(covering, offset, return_address).ok()??;
+        let here = Place::Covering(offset);
+        let called = self.follow(covering, &here, call.called?)?;
+        let of = self.follow(covering, &here, call.allocated?)?;
+        let name = self.cpp_name(covering, &of, 0)?;
+        let name = match &*self.cpp_name(covering, &called, 0)? {
+            "operator new" => name,
+            "operator new[]" => name + "[]",
+            _ => return None,
         };
-        let mut of = self.referred(covering, &place, argument)?;
+        Some((name, self.aliased_bytes(covering, of)?))
+    }
+
+    /// Whether a unit was written in C++.
+    fn is_cpp(&mut self, unit: UnitRef<'_, Bounded<'a>>) -> bool {
+        let Some(start) = unit.header.debug_info_offset() else { return false };
+        *self.cpp.entry(start.0).or_insert_with(|| {
+            let language = unit.entry(unit.header.root_offset()).ok();
+            let language = language.and_then(|root| root.attr_value(gimli::DW_AT_language));
+            matches!(
+                language,
+                Some(AttributeValue::Language(
+                    gimli::DW_LANG_C_plus_plus
+                        | gimli::DW_LANG_C_plus_plus_03
+                        | gimli::DW_LANG_C_plus_plus_11
+                        | gimli::DW_LANG_C_plus_plus_14
+                        | gimli::DW_LANG_C_plus_plus_17
+                        | gimli::DW_LANG_C_plus_plus_20
+                ))
+            )
+        })
+    }
+
+    /// A type as C++ writes it, without namespaces; `None` where that takes more than a name and asterisks.
+    fn cpp_name(
+        &mut self,
+        covering: UnitRef<'_, Bounded<'a>>,
+        place: &Place<'a>,
+        depth: usize,
+    ) -> Option<String> {
+        let unit = place.unit(covering);
+        let entry = unit.entry(place.offset()).ok()?;
+        if let Some(name) = entry.attr_value(gimli::DW_AT_name) {
+            return Some(unit.attr_string(name).ok()?.text(MAX_NAME_BYTES)?.into_owned());
+        }
+        let end = match entry.tag() {
+            gimli::DW_TAG_pointer_type => "*",
+            gimli::DW_TAG_const_type => "",
+            _ => return None,
+        };
+        if depth == MAX_REFERENCES {
+            return None;
+        }
+        let inner = match entry.attr_value(gimli::DW_AT_type) {
+            Some(_) => {
+                let inner = self.attribute_type(covering, place, &entry)?;
+                self.cpp_name(covering, &inner, depth + 1)?
+            }
+            None => "void".to_owned(),
+        };
+        Some(inner + end)
+    }
+
+    /// Bytes of a value of a type that may be a name for another.
+    fn aliased_bytes(
+        &mut self,
+        covering: UnitRef<'_, Bounded<'a>>,
+        mut of: Place<'a>,
+    ) -> Option<u64> {
         // A name for another type has no size of its own.
         for _ in 0..MAX_REFERENCES {
             if let Some(bytes) = self.bytes(covering, &of, 0) {
@@ -307,6 +405,52 @@ impl<'a> Units<'a> {
         let parse = || dwarf.unit(dwarf.unit_header(*start).ok()?).ok().map(Arc::new);
         self.parsed.entry(start.0).or_insert_with(parse).clone()
     }
+}
+
+/// What is said of a call.
+#[derive(Default)]
+struct CallSite<'a> {
+    called: Option<AttributeValue<Bounded<'a>>>,
+    allocated: Option<AttributeValue<Bounded<'a>>>,
+}
+
+/// What is said of the call that returns to `return_address`, in the function at `offset`.
+fn call_site<'a>(
+    unit: UnitRef<'_, Bounded<'a>>,
+    offset: UnitOffset,
+    return_address: u64,
+) -> gimli::Result<Option<CallSite<'a>>> {
+    let mut entries = unit.entries_raw(Some(offset))?;
+    while !entries.is_empty() {
+        // Beside the function's entry is the next one.
+        if entries.next_depth() <= 0 && entries.next_offset() != offset {
+            break;
+        }
+        let Some(abbreviation) = entries.read_abbreviation()? else { continue };
+        // The second is an extension, before DWARF 5.
+        if !matches!(abbreviation.tag(), gimli::DW_TAG_call_site | gimli::DW_TAG_GNU_call_site) {
+            entries.skip_attributes(abbreviation.attributes())?;
+            continue;
+        }
+        let (mut is_wanted, mut call) = (false, CallSite::default());
+        for specification in abbreviation.attributes() {
+            let attribute = entries.read_attribute(*specification)?;
+            match attribute.name() {
+                gimli::DW_AT_call_return_pc | gimli::DW_AT_low_pc => {
+                    is_wanted = unit.attr_address(attribute.value())? == Some(return_address);
+                }
+                gimli::DW_AT_call_origin | gimli::DW_AT_abstract_origin => {
+                    call.called = Some(attribute.value());
+                }
+                DW_AT_LLVM_ALLOC_TYPE => call.allocated = Some(attribute.value()),
+                _ => {}
+            }
+        }
+        if is_wanted {
+            return Ok(Some(call));
+        }
+    }
+    Ok(None)
 }
 
 /// What a child says: its type, or how many.

@@ -1,8 +1,8 @@
 //! What C++ says of the blocks that `operator new` gives: the standard library's allocators and makers have the type in
 //! their names, and the container that asks them stands around them.
 //!
-//! A `new` expression of the program's own is a call of `operator new` like any other: debug information has no type for it,
-//! so only the function is said.
+//! A `new` expression of the program's own is a call of `operator new` like any other. What it is for, only debug information
+//! can say, and that of few compilers does; of others only the function is said.
 //!
 //! Invariants: a type is said only if a function of the standard library says it, next to `operator new`; any text is taken.
 //! Deliberately absent: other libraries' containers, unless they allocate by an allocator of the standard form.
@@ -177,7 +177,7 @@ fn plain(path: &str) -> String {
 }
 
 /// As a person would write it: the program's namespaces and the library's defaults left out.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     short_within(text, 0)
 }
 

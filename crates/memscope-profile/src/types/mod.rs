@@ -24,7 +24,9 @@ mod text;
 mod walk;
 
 use crate::analyze::FrameView;
-use crate::model::{Counts, Frame, HeapType, Mode, Profile, Site, TypeEvidence, TypeLayout};
+use crate::model::{
+    Address, Counts, Frame, HeapType, Mode, Profile, Site, TypeEvidence, TypeLayout,
+};
 use call::Call;
 use fit::Fit;
 pub use histogram::{EvidenceShares, TypeHistogram, TypeLine};
@@ -35,14 +37,35 @@ use walk::Step;
 /// Frames of a stack that are looked at.
 const MAX_FRAMES: usize = 128;
 
-/// Sizes of types by module and text, as far as debug information says them.
+/// What debug information says of types.
 #[derive(Debug, Default)]
-pub(crate) struct TypeSizes(HashMap<(u32, String), Option<u64>>);
+pub(crate) struct TypeSizes {
+    /// Sizes by module and text.
+    sizes: HashMap<(u32, String), Option<u64>>,
+    /// What calls allocate, by module and the address within the call, in the file's own terms: the type and its size.
+    calls: HashMap<(u32, u64), (String, u64)>,
+}
+
+/// Begins a text that says which type a call allocates. No name of a type begins so.
+const CALL_MARK: char = '\0';
+
+/// A text by which the size of a type is noted that a call allocates.
+pub(crate) fn call_text(address: u64, name: &str) -> String {
+    format!("{CALL_MARK}{address:x} {name}")
+}
 
 impl TypeSizes {
     /// Notes a size, `None` if it is contested. Of two types with one text neither size is known.
     pub(crate) fn insert(&mut self, module: u32, text: &str, bytes: Option<u64>) {
-        let known = self.0.entry((module, text.to_owned())).or_insert(bytes);
+        if let Some((address, name)) =
+            text.strip_prefix(CALL_MARK).and_then(|rest| rest.split_once(' '))
+        {
+            if let (Ok(address), Some(bytes)) = (u64::from_str_radix(address, 16), bytes) {
+                self.calls.insert((module, address), (name.to_owned(), bytes));
+            }
+            return;
+        }
+        let known = self.sizes.entry((module, text.to_owned())).or_insert(bytes);
         if *known != bytes {
             *known = None;
         }
@@ -55,7 +78,7 @@ impl TypeSizes {
 
     /// The size that debug information has for a type of whatever language.
     fn of_debug_info(&self, module: u32, text: &str) -> Option<u64> {
-        self.0.get(&(module, text.to_owned())).copied().flatten()
+        self.sizes.get(&(module, text.to_owned())).copied().flatten()
     }
 }
 
@@ -155,7 +178,7 @@ impl<'p> Steps<'p> {
 /// The type of a site's blocks; `None` if nothing is known.
 fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> Option<HeapType> {
     let mut module = 0;
-    let mut modules = Vec::new();
+    let mut addresses = Vec::new();
     let steps: Vec<_> = profile
         .stack_frames(site.stack)
         .take(MAX_FRAMES)
@@ -163,16 +186,19 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
             if module == 0 {
                 module = view.address().module;
             }
-            modules.push(view.address().module);
+            addresses.push(view.address());
             all.of(&view)
         })
         .collect();
     let entry = walk::entry(&steps);
     let (inside, steps) = steps.split_at(entry);
     if inside.last().is_some_and(|step| cpp::is_operator_new(step.name)) {
-        let Some(said) = cpp::read(steps) else { return raw(steps) };
         // `operator new` is the library's own, and its caller the program's.
-        let module = modules.get(entry).copied().unwrap_or_default();
+        let caller = addresses.get(entry).copied().unwrap_or_default();
+        let Some(said) = cpp::read(steps) else {
+            return call(profile, site, sizes, &caller).or_else(|| raw(steps));
+        };
+        let module = caller.module;
         let (family, value_bytes) = (said.family, sizes.of_debug_info(module, &said.value));
         return settle(profile, site, family, value_bytes, said.name).or_else(|| raw(steps));
     }
@@ -192,6 +218,19 @@ fn name(profile: &Profile, all: &Steps<'_>, site: &Site, sizes: &TypeSizes) -> O
     };
     let value_bytes = sizes.get(module, value);
     settle(profile, site, family, value_bytes, said.name()).or_else(|| raw(steps))
+}
+
+/// What debug information says that a call of `operator new` allocates.
+fn call(profile: &Profile, site: &Site, sizes: &TypeSizes, caller: &Address) -> Option<HeapType> {
+    let module = profile.modules.get((caller.module as usize).checked_sub(1)?)?;
+    let back = u64::from(!caller.is_instruction);
+    let address = caller.address.wrapping_sub(module.bias).wrapping_sub(back);
+    let (name, value_bytes) = sizes.calls.get(&(caller.module, address))?;
+    let (family, name) = match name.strip_suffix("[]") {
+        Some(element) => (Family::Array, format!("{}[]", cpp::short(element))),
+        None => (Family::Value, cpp::short(name)),
+    };
+    settle(profile, site, family, Some(*value_bytes), name)
 }
 
 /// A type that functions say, if what is known of sizes does not contradict it.
