@@ -59,7 +59,13 @@ export interface Payload {
     peak_bytes: number;
     peak_blocks: number;
     peak_capacity?: number;
-    largest_least_bytes?: number;
+    largest_block_bytes?: number;
+    /** Whether another may be larger that is not in the sample. */
+    is_largest_of_sample: boolean;
+    /** By reallocs that made a block larger and moved it. */
+    copied_bytes: number;
+    /** By reallocs that made one smaller. */
+    given_back_bytes: number;
     live_bytes: number;
     allocated_bytes: number;
     allocations: number;

@@ -57,6 +57,7 @@ export function types(page: Page): HTMLElement {
     .filter((row) => row.name.toLowerCase().includes(wanted))
     .sort((a, b) => valueOf(b, metric.id) - valueOf(a, metric.id));
   const lines = profile.linesOfTypes();
+  const grew = all.some((row) => row.copied_bytes + row.given_back_bytes > 0);
   const rowOf = (row: Row) => [
     nameOf(page, row, lines[profile.data.types.indexOf(row)]!),
     amount(metric, valueOf(row, metric.id)),
@@ -65,14 +66,15 @@ export function types(page: Page): HTMLElement {
     row.peak_capacity === undefined ? "–" : count(row.peak_capacity),
     row.known_by,
     bytes(Math.round(row.allocated_bytes / Math.max(1, row.allocations))),
-    row.largest_least_bytes === undefined ? "–" : bytes(row.largest_least_bytes),
+    row.largest_block_bytes === undefined ? "–" : (row.is_largest_of_sample ? "≥" : "") + bytes(row.largest_block_bytes),
     bytes(row.live_bytes),
     count(row.allocations),
+    ...(grew ? [bytes(row.copied_bytes), bytes(row.given_back_bytes)] : []),
   ];
   const body = h("div");
   const show = (n: number) =>
     body.replaceChildren(
-      plainTable(["Type", metric.label, "", "Blocks at the peak", "Room for", "Known by", "Mean block", "Largest ≥", "Live at end", "Allocations"], found.slice(0, n).map(rowOf)),
+      plainTable(["Type", metric.label, "", "Peak blocks", "Room for", "Known by", "Mean", "Largest", "Live at end", "Allocations", ...(grew ? ["Copied", "Given back"] : [])], found.slice(0, n).map(rowOf)),
       found.length > n ? h("button", { type: "button", class: "more", onclick: () => show(n * 4) }, `Show more: ${counted(found.length - n, "type")}`) : "",
     );
   show(ROWS);
@@ -81,7 +83,7 @@ export function types(page: Page): HTMLElement {
     {},
     h("p", { class: "note" },
       `Of ${amount(metric, total)}, ${share(known("size") + known("name"), total) || "nothing"} has a type; of ${share(known("size"), total) || "nothing"} its size fits the blocks. `,
-      "Where only the function is known, the line says “in”. Room is a capacity: how many values there were is not recorded. Nor are single sizes: the largest block has at least what is said. Click a type for its sites.",
+      "Where only the function is known, the line says “in”. Room is a capacity: how many values there were is not recorded. Mean and largest are sizes of blocks; copied is what growing moved, given back what shrinking did. Click a type for its sites.",
     ),
     found.length > 0
       ? body

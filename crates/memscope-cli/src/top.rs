@@ -18,11 +18,11 @@ use crate::report::FAILURE;
 use crate::symbols::symbolize_again;
 use crate::terminal::Voice;
 use memscope_profile::Profile;
-use memscope_profile::analyze::{Analysis, Metric};
-use memscope_profile::model::TypeEvidence;
+use memscope_profile::analyze::{self, Analysis, Metric};
+use memscope_profile::model::{Growth, TypeEvidence};
 use memscope_profile::symbolize::KnownSymbols;
 use memscope_profile::types::{TypeHistogram, TypeLine};
-use memscope_report::text::{site_name, site_stack};
+use memscope_report::text::{block_sizes, site_name, site_stack};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -35,6 +35,9 @@ const MAX_LINES: usize = 200;
 
 /// Sites of a type that are listed with it.
 const MAX_SITES_OF_TYPE: usize = 12;
+
+/// Types of a site's line that are listed with it.
+const MAX_TYPES_OF_SITE: usize = 4;
 
 /// A look is followed by a pause of so many times its own duration: what reads a hundred thousand stacks takes their
 /// counters out of the cache of the processor that writes them.
@@ -104,7 +107,7 @@ impl Of {
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) value: u64,
-    /// What is shown below it when it is opened: the stack of a site, else what more is known.
+    /// What is shown below it when it is opened: types and stack of a site, else what more is known.
     pub(crate) stack: Vec<String>,
     /// The threads that allocated there, as far as that is known.
     pub(crate) threads: String,
@@ -224,7 +227,9 @@ fn sites(profile: &Profile) -> Vec<Ranking> {
         let lines = lines.map(|line| Line {
             name: site_name(&analysis, line.sites[0], &base),
             value: line.value,
-            stack: site_stack(&analysis, line.sites[0], &base),
+            stack: std::iter::once(types_of(profile, &line))
+                .chain(site_stack(&analysis, line.sites[0], &base))
+                .collect(),
             threads: threads_of(profile, &line.sites),
         });
         let by = match metric {
@@ -237,6 +242,22 @@ fn sites(profile: &Profile) -> Vec<Ranking> {
         Ranking { of: Of::Sites, by, is_bytes: metric.is_bytes(), lines: lines.collect() }
     };
     Metric::ALL.map(ranking).into()
+}
+
+/// What the blocks of a line are, the type of its largest site first, and how large.
+fn types_of(profile: &Profile, line: &analyze::Line) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for site in line.sites.iter().filter_map(|site| profile.sites.get(*site as usize)) {
+        let heap_type = profile.heap_type(site).filter(|it| it.evidence.is_typed());
+        let name = heap_type.map_or("(no type)", |it| &it.name);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(MAX_TYPES_OF_SITE);
+    names.truncate(MAX_TYPES_OF_SITE);
+    let more = if more > 0 { format!(" and {more} more types") } else { String::new() };
+    format!("{}{more}; {}", names.join(", "), block_sizes(&line.counts, &profile.run))
 }
 
 /// The names of the threads that allocated at these sites.
@@ -279,9 +300,10 @@ fn types(profile: &Profile) -> Ranking {
         name: if it.name.is_empty() { "(unknown)".to_owned() } else { it.name.to_owned() },
         value: it.counts.live_bytes(),
         stack: std::iter::once(format!(
-            "{} blocks alive, from {} sites; known by {}",
+            "{} blocks alive, from {} sites; of all: {}; known by {}",
             it.counts.live_blocks(),
             it.sites.len(),
+            block_sizes(&it.counts, &profile.run),
             match it.evidence {
                 TypeEvidence::SizeChecked => "name, and the size fits",
                 TypeEvidence::Named => "name",
@@ -289,11 +311,24 @@ fn types(profile: &Profile) -> Ranking {
                 TypeEvidence::Unknown => "nothing",
             }
         ))
+        .chain(growth_of(&it.counts.growth))
         .chain(sites(it))
         .collect(),
         ..Line::default()
     });
     ranked(Of::Types, "live", lines)
+}
+
+/// What growing cost, if it did.
+fn growth_of(growth: &Growth) -> Option<String> {
+    let Growth { growths, copied_bytes, given_back_bytes, .. } = *growth;
+    (growths > 0 || given_back_bytes > 0).then(|| {
+        format!(
+            "grown {growths} times, {} copied; {} given back by shrinking",
+            screen::bytes(copied_bytes),
+            screen::bytes(given_back_bytes)
+        )
+    })
 }
 
 fn threads(profile: &Profile) -> Ranking {

@@ -388,6 +388,10 @@ pub struct Counts {
     pub peak_blocks: u64,
     /// Its bytes alive at the process's peak.
     pub peak_bytes: u64,
+    /// Bytes of the largest block that was allocated; 0 if it is not known. Exact up to 4,095 bytes, and of blocks that are all
+    /// alike; any other may be larger by less than a 2,048th. Where [`Counts::deviations`] are not 0, it is that of the
+    /// blocks in the sample: another may be larger. (Blocks that were named since count here and at the site of their name.)
+    pub largest_block_bytes: u64,
     /// What reallocs made larger or smaller. All 0 where [`Totals::growth`] is not known.
     #[serde(default)]
     pub growth: Growth,
@@ -404,6 +408,22 @@ impl Counts {
     /// Bytes alive at the end (or when read).
     pub fn live_bytes(&self) -> u64 {
         self.allocated_bytes.saturating_sub(self.freed_bytes)
+    }
+
+    /// The mean bytes of a block, rounded; `None` if there was none.
+    pub fn mean_block_bytes(&self) -> Option<u64> {
+        let half = self.allocations / 2;
+        self.allocated_bytes.saturating_add(half).checked_div(self.allocations)
+    }
+
+    /// Bytes of the largest block, as far as they are known.
+    pub fn largest_block(&self) -> Option<u64> {
+        Some(self.largest_block_bytes).filter(|bytes| *bytes > 0)
+    }
+
+    /// Whether the largest block is known from a sample only, so that another may be larger.
+    pub fn is_largest_of_sample(&self) -> bool {
+        self.deviations != Deviations::default()
     }
 }
 

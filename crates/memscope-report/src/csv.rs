@@ -10,11 +10,12 @@ use memscope_profile::model::{Kind, TypeEvidence};
 use std::io::{self, Write};
 
 const COLUMNS: &str = "peak_bytes,peak_blocks,live_bytes,live_blocks,allocated_bytes,allocations,frees,temporary,\
-first_ms,kind,type,type_known_by,function,file,line,stack";
+mean_block_bytes,largest_block_bytes,first_ms,kind,type,type_known_by,function,file,line,stack";
 
 /// Writes the table. `function`, `file` and `line` are those of the program's own function nearest to the allocation;
 /// `type` is what the blocks are, `type_known_by` how that is known: size, name, function (then it is none) or `-`;
-/// `stack` is all of it, innermost first, with ` < ` between. Fails only if `out` does.
+/// `stack` is all of it, innermost first, with ` < ` between. `largest_block_bytes` is 0 if it is not known, and in a sampled
+/// run that of the blocks in the sample. Fails only if `out` does.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let analysis = Analysis::new(profile);
     let mut out = io::BufWriter::with_capacity(64 << 10, out);
@@ -30,6 +31,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
             counts.allocations,
             counts.frees,
             counts.temporary,
+            counts.mean_block_bytes().unwrap_or(0),
+            counts.largest_block_bytes,
             site.first_ms,
         ] {
             write!(out, "{number},")?;

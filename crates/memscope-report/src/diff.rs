@@ -11,7 +11,7 @@ use crate::text::{head, site_name, units};
 use memscope_profile::analyze::{
     Analysis, Change, Comparison, LineChange, Metric, Spread, compare, compare_types,
 };
-use memscope_profile::model::Symbols;
+use memscope_profile::model::{Mode, Symbols};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -135,14 +135,14 @@ impl Runs<'_> {
     }
 
     fn sites(&self, comparison: &Comparison) -> Table {
-        self.changes(comparison, "Site", |it| self.name(it))
+        self.changes(comparison, "Site", false, |it| self.name(it))
     }
 
     /// What changed by type; `None` if no type is known on either side.
     fn types(&self) -> Option<(String, Table)> {
         let comparison = compare_types(self.before, self.after, self.metric);
         let caption = self.caption(&comparison).replacen("Sites", "Types", 1);
-        let table = self.changes(&comparison, "Type", |it| self.type_name(it).to_owned());
+        let table = self.changes(&comparison, "Type", true, |it| self.type_name(it).to_owned());
         (!comparison.changes.is_empty()).then_some((caption, table))
     }
 
@@ -150,20 +150,50 @@ impl Runs<'_> {
         &self,
         comparison: &Comparison,
         of: &'static str,
+        has_block_sizes: bool,
         name: impl Fn(&LineChange) -> String,
     ) -> Table {
         let metric = self.metric;
         let changed = comparison.changes.iter().filter(|it| it.kind() != Change::Same);
         let rows = changed.take(self.top).map(|it| {
-            vec![
+            let mut row = vec![
                 Cell::change(metric, it.change()),
                 Cell::spread(metric, it.before),
                 Cell::spread(metric, it.after),
                 Cell::words(kind(it).to_owned()),
-                Cell::words(name(it)),
-            ]
+            ];
+            if has_block_sizes {
+                row.push(self.sizes(it.mean_block_bytes, ""));
+                row.push(self.sizes(it.largest_block_bytes, self.least()));
+            }
+            row.push(Cell::words(name(it)));
+            row
         });
-        (vec!["Change", "Before", "After", "", of], rows.collect())
+        let mut head = vec!["Change", "Before", "After", ""];
+        if has_block_sizes {
+            head.extend(["Mean block", "Largest"]);
+        }
+        head.push(of);
+        (head, rows.collect())
+    }
+
+    /// What stands before the size of a largest block: of blocks in a sample it says the least that it can be.
+    fn least(&self) -> &'static str {
+        let mut runs = self.before.iter().chain(self.after);
+        if runs.any(|it| it.profile().run.mode == Mode::Sampled) { "≥" } else { "" }
+    }
+
+    /// A size before and after, once if it is the same; sorted by after.
+    fn sizes(&self, [before, after]: [Spread; 2], mark: &str) -> Cell {
+        let text = |it: Spread| match it.max {
+            0 => "–".to_owned(),
+            _ => format!("{mark}{}", units::bytes(it.mean)),
+        };
+        let text = match (text(before), text(after)) {
+            (before, after) if before == after => before,
+            (before, after) => format!("{before} → {after}"),
+        };
+        Cell::number(text, after.mean)
     }
 
     /// The function nearest to the allocation, what it called, and where.
@@ -400,6 +430,11 @@ pub fn json(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
             (key(metric), serde_json::json!({"before": figures(before), "after": figures(after)}))
         })
         .into();
+    // Of runs in which it has no block, or of whose blocks nothing is known, it has none.
+    let sizes = |[before, after]: [Spread; 2]| {
+        let known = |it: Spread| Some(it).filter(|it| it.max > 0).map(figures);
+        serde_json::json!({"before": known(before), "after": known(after)})
+    };
     let comparison = runs.comparison(runs.metric);
     let changes = |comparison: &Comparison, key: &str, name: &dyn Fn(&LineChange) -> String| {
         let change = |it: &LineChange| {
@@ -409,6 +444,8 @@ pub fn json(runs: &Runs<'_>, out: &mut dyn Write) -> io::Result<()> {
                 "change": it.change(),
                 "before": figures(it.before),
                 "after": figures(it.after),
+                "mean_block_bytes": sizes(it.mean_block_bytes),
+                "largest_block_bytes": sizes(it.largest_block_bytes),
             })
         };
         comparison.changes.iter().map(change).collect::<Vec<_>>()

@@ -8,7 +8,9 @@
 //! `inuse` is what was alive at the end. The peak is shown by default, because of a program that has ended there is often
 //! little else. How complete the profile is stands in the comments (`go tool pprof -comments`).
 //!
-//! What the blocks are is a label of each sample, `type`.
+//! What the blocks are is a label of each sample, `type`. How large they are is two labels with numbers, as
+//! `go tool pprof -tagfocus` takes them: `bytes`, the mean, which Go's own heap profiles have too, and `largest_block` (in a
+//! sampled run, of those in the sample).
 //!
 //! Invariants: every id that is referred to is written; the mangled name stands beside the demangled one, since `pprof`
 //! shortens names that are the same in both; the main program's mapping is the first.
@@ -40,6 +42,12 @@ const TYPES: [(&str, &str); 6] = [
 /// The label that says what the blocks of a sample are: `go tool pprof -tags`, `-tagfocus type=Vec<Order>`.
 const LABEL: &str = "type";
 
+/// The label with the mean bytes of a block.
+const MEAN_LABEL: &str = "bytes";
+
+/// The label with the bytes of the largest block.
+const LARGEST_LABEL: &str = "largest_block";
+
 /// Writes the profile, compressed. Memory is in proportion to functions and texts. Fails only if `out` does.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let mut out = GzEncoder::new(io::BufWriter::new(out), Compression::default());
@@ -66,6 +74,14 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
             if let Some(heap_type) = heap_type {
                 let label = Message::new().number(1, tables.text(LABEL));
                 sample = sample.message(3, &label.number(2, tables.text(&heap_type.name)));
+            }
+            let sizes = [
+                (MEAN_LABEL, counts.mean_block_bytes().unwrap_or(0)),
+                (LARGEST_LABEL, counts.largest_block_bytes),
+            ];
+            for (name, bytes) in sizes.into_iter().filter(|(_, bytes)| *bytes > 0) {
+                let label = Message::new().number(1, tables.text(name)).number(3, bytes);
+                sample = sample.message(3, &label.number(4, tables.text("bytes")));
             }
             message::embedded(&mut out, 2, sample)?;
         }

@@ -90,6 +90,16 @@ pub fn sums(counts: &Counts, run: &Run) -> String {
     )
 }
 
+/// How large blocks are, in a few words: `mean 57 B, largest 24.0 KiB`. Empty if there was none.
+pub fn block_sizes(counts: &Counts, run: &Run) -> String {
+    let Some(mean) = counts.mean_block_bytes() else { return String::new() };
+    let mean = figures::Figures::of(run).bytes(mean);
+    match by_type::largest_block(counts) {
+        Some(largest) => format!("mean {mean}, largest {largest}"),
+        None => format!("mean {mean}"),
+    }
+}
+
 /// A site in one line: the program's function nearest to the allocation, what it called, and where.
 ///
 /// `base` is the folder that source paths are shown relative to, or empty.

@@ -4,7 +4,7 @@ mod profiles;
 
 use memscope_profile::Profile;
 use memscope_profile::analyze::Metric;
-use memscope_profile::model::{Sample, SiteChange};
+use memscope_profile::model::{Counts, Sample, SiteChange};
 use memscope_report::{csv, dhat, firefox, flamegraph, pprof, speedscope};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -120,6 +120,24 @@ fn go_tool_pprof_reads_types() {
     let top = go_tool_pprof(&["-top", "-unit=B", "-sample_index=alloc_space"], &untyped);
     assert!(top.contains(&format!(" of {}B total", profile.totals.allocated_bytes)), "{top}");
     assert!(!go_tool_pprof(&["-tags"], &untyped).contains("type:"));
+}
+
+#[test]
+fn go_tool_pprof_finds_blocks_by_their_size() {
+    let profile = profiles::order_service();
+    let path = file("sizes.pb.gz", |out| pprof::write(&profile, out));
+    let least = 100 << 10;
+    for (label, size) in [
+        ("bytes", (|counts| counts.mean_block_bytes().unwrap_or(0)) as fn(&Counts) -> u64),
+        ("largest_block", |counts| counts.largest_block_bytes),
+    ] {
+        let large = profile.sites.iter().filter(|site| size(&site.counts) >= least);
+        let bytes: u64 = large.map(|site| site.counts.allocated_bytes).sum();
+        assert!(bytes > 0 && bytes < profile.totals.allocated_bytes, "{label}: {bytes}");
+        let focus = format!("-tagfocus={label}=100kb:");
+        let top = go_tool_pprof(&["-top", "-unit=B", "-sample_index=alloc_space", &focus], &path);
+        assert!(top.contains(&format!(" for {bytes}B, ")), "{label} {bytes}: {top}");
+    }
 }
 
 #[test]

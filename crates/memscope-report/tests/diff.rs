@@ -43,6 +43,32 @@ fn as_markdown() {
 }
 
 #[test]
+fn types_have_the_sizes_of_their_blocks_before_and_after() {
+    let before = profiles::typed();
+    let mut after = before.clone();
+    let site = after.sites.iter_mut().find(|site| site.heap_type == 1).expect("a site with a type");
+    site.counts.largest_block_bytes = 1 << 30;
+    site.counts.peak_bytes += 1 << 20;
+    let name = &before.types[0].name;
+    let (first, second) = (Analysis::new(&before), Analysis::new(&after));
+    let runs =
+        Runs { before: &[&first], after: &[&second], metric: Metric::Peak, top: 5, base: "" };
+    for write in [text, markdown, html] {
+        let mut out = Vec::new();
+        write(&runs, &mut out).expect("a Vec takes everything");
+        let words = String::from_utf8(out).expect("text");
+        let line = words.lines().find(|line| line.contains(" → 1.00 GiB"));
+        let line = line.unwrap_or_else(|| panic!("{words}"));
+        assert!(words.contains("Mean block") && words.contains("Largest"), "{words}");
+        assert!(
+            line.contains(&*name.replace('<', "&lt;").replace('>', "&gt;"))
+                || line.contains(&**name),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_build_without_debug_information_is_told_from_one_with() {
     let (before, mut after) = (profiles::order_service(), improved());
     let exe = after.run.exe.clone();

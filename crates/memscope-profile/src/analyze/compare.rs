@@ -7,7 +7,7 @@
 //! Deliberately absent: whether a change matters, which whoever asks decides.
 
 use super::{Analysis, Class, Metric};
-use crate::model::Profile;
+use crate::model::{Counts, Profile};
 use crate::types::TypeHistogram;
 use std::collections::HashMap;
 
@@ -59,9 +59,32 @@ pub struct LineChange {
     pub before: Spread,
     /// How much it has after.
     pub after: Spread,
+    /// The mean bytes of its blocks, before and after, over the runs that have any.
+    pub mean_block_bytes: [Spread; 2],
+    /// The bytes of its largest block, likewise.
+    pub largest_block_bytes: [Spread; 2],
 }
 
 impl LineChange {
+    /// From what the line has in each run, of which so many are before.
+    fn new(run: usize, site: u32, counts: &[Counts], runs_before: usize, metric: Metric) -> Self {
+        let (before, after) = counts.split_at(runs_before);
+        let values = |counts: &[Counts]| {
+            Spread::of(&counts.iter().map(|it| metric.value(it)).collect::<Vec<_>>())
+        };
+        let known = |value: fn(&Counts) -> Option<u64>| {
+            [before, after].map(|it| Spread::of(&it.iter().filter_map(value).collect::<Vec<_>>()))
+        };
+        Self {
+            run,
+            site,
+            before: values(before),
+            after: values(after),
+            mean_block_bytes: known(Counts::mean_block_bytes),
+            largest_block_bytes: known(Counts::largest_block),
+        }
+    }
+
     /// The mean after less the mean before.
     pub fn change(&self) -> i64 {
         self.after.mean.wrapping_sub(self.before.mean).cast_signed()
@@ -104,7 +127,8 @@ struct Line<'p> {
     run: usize,
     site: u32,
     largest: u64,
-    values: Vec<u64>,
+    /// By run.
+    counts: Vec<Counts>,
     face: Face<'p>,
 }
 
@@ -119,31 +143,35 @@ pub fn compare(before: &[&Analysis<'_>], after: &[&Analysis<'_>], metric: Metric
             let face = face(analysis, site);
             let place = *known.entry(face.clone()).or_insert(lines.len());
             if place == lines.len() {
-                lines.push(Line { run, site, largest: 0, values: vec![0; runs], face });
+                let counts = vec![Counts::default(); runs];
+                lines.push(Line { run, site, largest: 0, counts, face });
             }
             let known = &mut lines[place];
-            known.values[run] = known.values[run].saturating_add(line.value);
+            known.counts[run].add(&line.counts);
             if line.value > known.largest {
                 (known.run, known.site, known.largest) = (run, site, line.value);
             }
         }
     }
-    let lines = join_edited(lines, before.len());
-    let spreads = |values: &[u64]| {
-        let (before, after) = values.split_at(before.len());
-        (Spread::of(before), Spread::of(after))
-    };
-    let mut changes: Vec<_> = lines
+    let lines = join_edited(lines, before.len(), metric);
+    let changes = lines
         .iter()
-        .map(|line| {
-            let (before, after) = spreads(&line.values);
-            LineChange { run: line.run, site: line.site, before, after }
-        })
-        .collect();
+        .map(|line| LineChange::new(line.run, line.site, &line.counts, before.len(), metric));
+    comparison(before, after, metric, changes.collect())
+}
+
+/// Puts the changes in their order, beside the figures of the whole process.
+fn comparison(
+    before: &[&Analysis<'_>],
+    after: &[&Analysis<'_>],
+    metric: Metric,
+    mut changes: Vec<LineChange>,
+) -> Comparison {
     changes.sort_by_key(|it| (std::cmp::Reverse(it.change().unsigned_abs()), it.run, it.site));
-    let totals: Vec<u64> = before.iter().chain(after).map(|it| total(it, metric)).collect();
-    let (before, after) = spreads(&totals);
-    Comparison { metric, before, after, changes }
+    let whole = |runs: &[&Analysis<'_>]| {
+        Spread::of(&runs.iter().map(|it| total(it, metric)).collect::<Vec<_>>())
+    };
+    Comparison { metric, before: whole(before), after: whole(after), changes }
 }
 
 /// Compares runs by what the blocks are: a change is of a type, and its site the first with blocks of that type. Blocks of
@@ -154,9 +182,8 @@ pub fn compare_types(
     metric: Metric,
 ) -> Comparison {
     let runs = before.len() + after.len();
-    let mut types: Vec<(LineChange, Vec<u64>)> = Vec::new();
+    let mut types: Vec<(usize, u32, Vec<Counts>)> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
-    let none = LineChange { run: 0, site: 0, before: Spread::default(), after: Spread::default() };
     for (run, analysis) in before.iter().chain(after).enumerate() {
         for line in TypeHistogram::new(analysis.profile(), metric).present() {
             if line.name.is_empty() {
@@ -164,21 +191,15 @@ pub fn compare_types(
             }
             let place = *known.entry(line.name).or_insert(types.len());
             if place == types.len() {
-                types.push((LineChange { run, site: line.sites[0], ..none }, vec![0; runs]));
+                types.push((run, line.sites[0], vec![Counts::default(); runs]));
             }
-            types[place].1[run] = metric.value(&line.counts);
+            types[place].2[run].add(&line.counts);
         }
     }
-    let changes = types.into_iter().map(|(change, values)| {
-        let (before, after) = values.split_at(before.len());
-        LineChange { before: Spread::of(before), after: Spread::of(after), ..change }
-    });
-    let mut changes: Vec<_> = changes.collect();
-    changes.sort_by_key(|it| (std::cmp::Reverse(it.change().unsigned_abs()), it.run, it.site));
-    let whole = |runs: &[&Analysis<'_>]| {
-        Spread::of(&runs.iter().map(|it| total(it, metric)).collect::<Vec<_>>())
-    };
-    Comparison { metric, before: whole(before), after: whole(after), changes }
+    let changes = types
+        .iter()
+        .map(|(run, site, counts)| LineChange::new(*run, *site, counts, before.len(), metric));
+    comparison(before, after, metric, changes.collect())
 }
 
 fn total(analysis: &Analysis<'_>, metric: Metric) -> u64 {
@@ -219,12 +240,13 @@ fn face<'p>(analysis: &Analysis<'p>, site: u32) -> Face<'p> {
 
 /// Joins each line that only runs before have with one that only runs after have, if their functions agree and there is
 /// one of each.
-fn join_edited(mut lines: Vec<Line<'_>>, runs_before: usize) -> Vec<Line<'_>> {
+fn join_edited(mut lines: Vec<Line<'_>>, runs_before: usize, metric: Metric) -> Vec<Line<'_>> {
     let mut by_functions: HashMap<Vec<&str>, (Vec<usize>, Vec<usize>)> = HashMap::new();
     for (place, line) in lines.iter().enumerate() {
         let functions = line.face.iter().map(|frame| frame.0).collect();
-        let (before, after) = line.values.split_at(runs_before);
-        match (before.iter().any(|it| *it > 0), after.iter().any(|it| *it > 0)) {
+        let (before, after) = line.counts.split_at(runs_before);
+        let has_some = |counts: &[Counts]| counts.iter().any(|it| metric.value(it) > 0);
+        match (has_some(before), has_some(after)) {
             (true, false) => by_functions.entry(functions).or_default().0.push(place),
             (false, true) => by_functions.entry(functions).or_default().1.push(place),
             _ => {}
@@ -233,8 +255,8 @@ fn join_edited(mut lines: Vec<Line<'_>>, runs_before: usize) -> Vec<Line<'_>> {
     let mut gone = vec![false; lines.len()];
     for (before, after) in by_functions.into_values() {
         if let ([before], [after]) = (&before[..], &after[..]) {
-            let values = lines[*before].values[..runs_before].to_vec();
-            lines[*after].values[..runs_before].copy_from_slice(&values);
+            let counts = lines[*before].counts[..runs_before].to_vec();
+            lines[*after].counts[..runs_before].copy_from_slice(&counts);
             gone[*before] = true;
         }
     }

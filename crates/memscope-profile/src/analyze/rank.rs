@@ -99,6 +99,7 @@ impl Counts {
         self.temporary = self.temporary.saturating_add(other.temporary);
         self.peak_blocks = self.peak_blocks.saturating_add(other.peak_blocks);
         self.peak_bytes = self.peak_bytes.saturating_add(other.peak_bytes);
+        self.largest_block_bytes = self.largest_block_bytes.max(other.largest_block_bytes);
         self.growth.add(&other.growth);
         self.deviations.add(&other.deviations);
     }

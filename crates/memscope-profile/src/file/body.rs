@@ -7,6 +7,7 @@
 //! "deviations.frees" .. the same, one row for each site; only if the run was sampled
 //! "sites.heap_type"     a number for each site; older files have none, and types are named anew
 //! "sites.threads"       a number for each site; older files have none
+//! "sites.largest"       bytes of each site's largest block; older files have none
 //! "growth.growths" ...  the same; only if there was any
 //! "strings.length", "strings.text"   lengths of the texts, and all of them in one piece
 //! ```
@@ -29,6 +30,9 @@ const HEAP_TYPES: &str = "sites.heap_type";
 
 /// The part with the set of threads of each site.
 const THREADS: &str = "sites.threads";
+
+/// The part with the largest block of each site.
+const LARGEST: &str = "sites.largest";
 
 /// Encodes the profile.
 pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
@@ -81,6 +85,8 @@ pub(super) fn encode(profile: &Profile) -> io::Result<Vec<u8>> {
     put(&mut body, HEAP_TYPES, &columns::encode(heap_types));
     let threads = sites.iter().map(|site| u64::from(site.threads));
     put(&mut body, THREADS, &columns::encode(threads));
+    let largest = sites.iter().map(|site| site.counts.largest_block_bytes);
+    put(&mut body, LARGEST, &columns::encode(largest));
     let deviations: Vec<_> = sites.iter().map(|site| site.counts.deviations).collect();
     if deviations.iter().any(|it| *it != Deviations::default()) {
         Deviations::put_columns(&deviations, &mut body);
@@ -109,18 +115,19 @@ pub(super) fn decode(body: &[u8]) -> Result<Profile, String> {
     profile.frames = Frame::columns(&parts)?;
     profile.stacks = StackNode::columns(&parts)?;
     profile.sites = Site::columns(&parts)?;
-    type Field = fn(&mut Site) -> &mut u32;
-    let of_sites: [(&str, Field); 2] =
-        [(HEAP_TYPES, |site| &mut site.heap_type), (THREADS, |site| &mut site.threads)];
+    /// Sets a field; `false` if it cannot have the value.
+    type Field = fn(&mut Site, u64) -> bool;
+    let of_sites: [(&str, Field); 3] = [
+        (HEAP_TYPES, |site, it| it.try_into().map(|it| site.heap_type = it).is_ok()),
+        (THREADS, |site, it| it.try_into().map(|it| site.threads = it).is_ok()),
+        (LARGEST, |site, it| {
+            site.counts.largest_block_bytes = it;
+            true
+        }),
+    ];
     for (part, field) in of_sites.into_iter().filter(|(part, _)| parts.has(part)) {
         let mut sites = profile.sites.iter_mut();
-        parts.decode(part, |number| match (sites.next(), u32::try_from(number)) {
-            (Some(site), Ok(number)) => {
-                *field(site) = number;
-                true
-            }
-            _ => false,
-        })?;
+        parts.decode(part, |it| sites.next().is_some_and(|site| field(site, it)))?;
     }
     if parts.has("deviations.allocations") {
         let deviations = Deviations::columns(&parts)?;

@@ -35,6 +35,7 @@ fn sample(stacks: u32) -> Profile {
             temporary: 1,
             peak_blocks: 2,
             peak_bytes: 3,
+            largest_block_bytes: u64::from(index) << 33,
             growth: Growth {
                 growths: u64::from(index),
                 outgrown_bytes: u64::from(index) << 40,

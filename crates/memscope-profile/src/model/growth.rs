@@ -1,7 +1,6 @@
 //! What reallocs cost: bytes copied because a block moved, bytes given back, and blocks that were outgrown.
 
 use super::Counts;
-use crate::estimate::Deviations;
 use serde::{Deserialize, Serialize};
 
 /// What reallocs made larger or smaller. Each is counted where it was called, but for the outgrown blocks, which are
@@ -54,21 +53,6 @@ impl Counts {
         )
     }
 
-    /// The largest block has at least so many bytes; `None` if nothing is known of it. The sizes of single blocks are not
-    /// recorded, but some block is as large as the mean of any of the sums. Of one block alone, that is its size.
-    pub fn largest_least_bytes(&self) -> Option<u64> {
-        let freed = (self.frees, self.freed_bytes);
-        let all = (self.allocations, self.allocated_bytes);
-        let live = (self.live_blocks(), self.live_bytes());
-        let peak = (self.peak_blocks, self.peak_bytes);
-        let outgrown = (self.growth.outgrown_blocks, self.growth.outgrown_bytes);
-        let means = [all, freed, live, peak, self.last_blocks(), outgrown]
-            .into_iter()
-            .filter(|(blocks, _)| *blocks > 0)
-            .map(|(blocks, bytes)| bytes.div_ceil(blocks));
-        means.max().filter(|_| self.deviations == Deviations::default())
-    }
-
     /// The mean bytes to which blocks grew here; `None` if none did.
     pub fn last_bytes_mean(&self) -> Option<u64> {
         let (blocks, bytes) = self.last_blocks();
@@ -97,22 +81,5 @@ mod tests {
         };
         assert_eq!((counts.last_blocks(), counts.last_bytes_mean()), ((2, 512), Some(256)));
         assert_eq!(Counts { growth: Growth::default(), ..counts }.last_bytes_mean(), None);
-    }
-
-    #[test]
-    fn some_block_is_as_large_as_every_mean() {
-        let counts = Counts { allocations: 3, allocated_bytes: 100, ..Counts::default() };
-        assert_eq!(counts.largest_least_bytes(), Some(34));
-        // One of 60 and two of 20, of which a small one was freed.
-        let freed = Counts { frees: 1, freed_bytes: 20, ..counts };
-        assert_eq!(freed.largest_least_bytes(), Some(40));
-        let peak = Counts { peak_blocks: 1, peak_bytes: 60, ..freed };
-        assert_eq!(peak.largest_least_bytes(), Some(60));
-        let growth = Growth { outgrown_blocks: 2, outgrown_bytes: 30, ..Growth::default() };
-        assert_eq!(Counts { growth, ..counts }.largest_least_bytes(), Some(70));
-        assert_eq!(Counts::default().largest_least_bytes(), None);
-        // Sums that are estimates prove nothing.
-        let deviations = Deviations { allocations: 1, ..Deviations::default() };
-        assert_eq!(Counts { deviations, ..counts }.largest_least_bytes(), None);
     }
 }

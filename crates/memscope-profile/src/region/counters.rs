@@ -22,6 +22,9 @@ use memscope_region::row::{
 use memscope_region::{CounterRow, SiteRow, Table};
 use std::collections::HashMap;
 
+/// A block of so many bytes is known to the last digit of its size; of larger ones a row has eleven after the first.
+const MOST_EXACT_BYTES: u64 = 4095;
+
 /// The sums of one site.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sum {
@@ -116,6 +119,7 @@ impl Sum {
         counts.frees = counts.frees.wrapping_add(row.frees);
         counts.freed_bytes = counts.freed_bytes.wrapping_add(row.freed_bytes);
         counts.temporary = counts.temporary.wrapping_add(row.temporary);
+        counts.largest_block_bytes = counts.largest_block_bytes.max(row.largest_block());
         let (blocks, bytes) = if row.epoch == peak_epoch {
             (row.peak_blocks(), row.peak_bytes)
         } else {
@@ -136,7 +140,9 @@ impl Sum {
     /// Whether nothing ever happened here. (Blocks that were named since are another site's now; but at the peak they
     /// may have been here.)
     pub(super) fn is_empty(&self) -> bool {
-        self.counts == Counts::default() && (self.peak_blocks, self.peak_bytes) == (0, 0)
+        // The largest that was here stays known.
+        let counts = Counts { largest_block_bytes: 0, ..self.counts };
+        counts == Counts::default() && (self.peak_blocks, self.peak_bytes) == (0, 0)
     }
 
     /// The counts as the profile has them.
@@ -147,7 +153,13 @@ impl Sum {
                 (self.counts.allocations.wrapping_sub(self.counts.frees) as i64, self.live_bytes())
             }
         };
-        Counts { peak_blocks: blocks.max(0) as u64, peak_bytes: bytes.max(0) as u64, ..self.counts }
+        let mut counts = Counts {
+            peak_blocks: blocks.max(0) as u64,
+            peak_bytes: bytes.max(0) as u64,
+            ..self.counts
+        };
+        counts.largest_block_bytes = largest_block(&counts);
+        counts
     }
 
     /// The counts of a site of a sampled run as the profile has them.
@@ -161,10 +173,32 @@ impl Sum {
             frees: allocations.saturating_sub(live_blocks),
             temporary: whole(temporary),
             peak_blocks: whole(peak_blocks),
+            // A mean of estimates says nothing of any block.
+            largest_block_bytes: self.counts.largest_block_bytes,
             deviations: self.variances.deviations(peak),
             ..self.counts(peak)
         }
     }
+}
+
+/// The largest block. The rows have only the first digits of a large one; the rest a mean may show: of blocks that are all
+/// alike, and of one alone, it is the size. It never says more than those digits allow, so that a row that was read in mid-change
+/// tells no untruth.
+fn largest_block(counts: &Counts) -> u64 {
+    if counts.allocations == 0 {
+        return 0;
+    }
+    let cut = counts.largest_block_bytes;
+    let rest = if cut <= MOST_EXACT_BYTES { 0 } else { cut / 2048 };
+    let sums = [
+        (counts.allocations, counts.allocated_bytes),
+        (counts.frees, counts.freed_bytes),
+        (counts.live_blocks(), counts.live_bytes()),
+        (counts.peak_blocks, counts.peak_bytes),
+    ];
+    let sums = sums.into_iter().filter(|(blocks, _)| *blocks > 0);
+    let means = sums.map(|(blocks, bytes)| bytes.div_ceil(blocks));
+    means.max().unwrap_or(0).clamp(cut, cut.saturating_add(rest))
 }
 
 fn growth_of(row: &GrowthRow) -> Growth {
@@ -302,5 +336,30 @@ impl SiteTotals {
                 in_blocks(total);
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_add_to_what_a_row_knows_of_the_largest_and_never_more_than_it_leaves_open() {
+        let of = |largest_block_bytes, allocations, allocated_bytes| {
+            let known =
+                Counts { largest_block_bytes, allocations, allocated_bytes, ..Counts::default() };
+            largest_block(&known)
+        };
+        // One block, three alike, and ten of which one is the largest.
+        let cut = 999_936;
+        assert_eq!(
+            memscope_region::record::from_short(memscope_region::record::short(1_000_001)),
+            cut
+        );
+        assert_eq!((of(cut, 1, 1_000_001), of(cut, 3, 3_000_003)), (1_000_001, 1_000_001));
+        assert_eq!((of(cut, 10, 1_000_100), of(4095, 2, 5000)), (cut, 4095));
+        // A row in mid-change, one that says nothing, and one that was named away.
+        assert_eq!((of(cut, 1, 9_000_001), of(0, 2, 80), of(cut, 0, 0)), (cut + cut / 2048, 0, 0));
+        assert_eq!(of(u64::MAX, 1, u64::MAX), u64::MAX);
     }
 }

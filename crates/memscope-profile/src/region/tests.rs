@@ -54,6 +54,7 @@ fn small() -> Synthetic {
             allocated_bytes: 100,
             frees: 1,
             freed_bytes: 20,
+            peak_blocks_and_largest: 22 << LARGEST_SHIFT,
             ..counter
         },
         // Of the peak's epoch: 3 blocks with 50 bytes then.
@@ -69,7 +70,14 @@ fn small() -> Synthetic {
             peak_bytes: 50,
         },
         // A thread that frees what the other allocated.
-        CounterRow { site: site_twin, epoch: 2, allocations: 2, allocated_bytes: 40, ..counter },
+        CounterRow {
+            site: site_twin,
+            epoch: 2,
+            allocations: 2,
+            allocated_bytes: 40,
+            peak_blocks_and_largest: 25 << LARGEST_SHIFT,
+            ..counter
+        },
         CounterRow { site, epoch: 2, frees: 1, freed_bytes: 20, ..counter },
     ] {
         region.push(Table::Counters, &row);
@@ -138,10 +146,13 @@ fn a_small_region_in_full() {
             // 4 by the old epoch, and nothing then by the rows of the peak's.
             peak_blocks: 4,
             peak_bytes: 80,
+            // Of the twin's row.
+            largest_block_bytes: 25,
             ..Counts::default()
         }
     );
     assert_eq!((other.counts.peak_blocks, other.counts.peak_bytes), (3, 50));
+    assert_eq!(other.counts.largest_block_bytes, 30);
 
     let totals = &profile.totals;
     assert_eq!((totals.allocations, totals.allocated_bytes, totals.frees), (11, 200, 6));

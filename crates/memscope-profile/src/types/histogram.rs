@@ -17,8 +17,6 @@ pub struct TypeLine<'p> {
     pub counts: Counts,
     /// Bytes of a value; `None` if not known, or not the same at all sites.
     pub value_bytes: Option<u64>,
-    /// The largest of its blocks has at least so many bytes, see [`Counts::largest_least_bytes`].
-    pub largest_least_bytes: Option<u64>,
     /// Room for so many values in the blocks alive at the peak; `None` if the size of a value is not known.
     pub peak_capacity: Option<u64>,
     /// Room for so many values in the blocks alive at the end.
@@ -104,7 +102,6 @@ impl<'p> TypeHistogram<'p> {
                     evidence,
                     counts,
                     value_bytes,
-                    largest_least_bytes: None,
                     peak_capacity: none,
                     live_capacity: none,
                     sites,
@@ -113,8 +110,6 @@ impl<'p> TypeHistogram<'p> {
             let line = &mut lines[place];
             line.evidence = line.evidence.max(evidence);
             line.counts.add(&site.counts);
-            line.largest_least_bytes =
-                line.largest_least_bytes.max(site.counts.largest_least_bytes());
             let add = |sum: Option<u64>, more: Option<u64>| Some(sum?.saturating_add(more?));
             line.peak_capacity = add(line.peak_capacity, peak);
             line.live_capacity = add(line.live_capacity, live);

@@ -168,9 +168,11 @@ struct TypeRow<'p> {
     /// Room for values in the blocks alive at the peak; left out if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_capacity: Option<u64>,
-    /// The largest block has at least so many bytes; left out if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    largest_least_bytes: Option<u64>,
+    largest_block_bytes: Option<u64>,
+    is_largest_of_sample: bool,
+    copied_bytes: u64,
+    given_back_bytes: u64,
     live_bytes: u64,
     allocated_bytes: u64,
     allocations: u64,
@@ -442,7 +444,10 @@ fn types<'p>(profile: &'p Profile, by_type: TypeHistogram<'p>) -> Vec<TypeRow<'p
         peak_bytes: line.counts.peak_bytes,
         peak_blocks: line.counts.peak_blocks,
         peak_capacity: line.peak_capacity,
-        largest_least_bytes: line.largest_least_bytes,
+        largest_block_bytes: line.counts.largest_block(),
+        is_largest_of_sample: line.counts.is_largest_of_sample(),
+        copied_bytes: line.counts.growth.copied_bytes,
+        given_back_bytes: line.counts.growth.given_back_bytes,
         live_bytes: line.counts.live_bytes(),
         allocated_bytes: line.counts.allocated_bytes,
         allocations: line.counts.allocations,

@@ -23,7 +23,9 @@ pub(super) struct TypeForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     live_capacity: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    largest_least_bytes: Option<u64>,
+    mean_block_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_block_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<GrowthForm>,
     sites: Vec<u32>,
@@ -49,7 +51,8 @@ impl TypeForm {
             live_blocks: counts.live_blocks(),
             live_bytes: counts.live_bytes(),
             live_capacity: line.live_capacity,
-            largest_least_bytes: line.largest_least_bytes,
+            mean_block_bytes: counts.mean_block_bytes(),
+            largest_block_bytes: counts.largest_block(),
             growth: GrowthForm::of_site(&counts),
             sites: line.sites,
         }

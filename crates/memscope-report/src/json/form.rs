@@ -411,6 +411,7 @@ impl<'p> Document<'p> {
                 temporary,
                 peak_blocks,
                 peak_bytes,
+                largest_block_bytes: _,
                 growth: _,
                 deviations: _,
             } = site.counts;
@@ -437,6 +438,7 @@ impl<'p> Document<'p> {
                 peak_bytes,
                 live_blocks: site.counts.live_blocks(),
                 live_bytes: site.counts.live_bytes(),
+                largest_block_bytes: site.counts.largest_block(),
                 growth: GrowthForm::of_site(&site.counts),
                 intervals: IntervalsForm::of_site(&site.counts, &self.profile.run),
             }
@@ -466,6 +468,8 @@ struct SiteForm<'d, 'p> {
     peak_bytes: u64,
     live_blocks: u64,
     live_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_block_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<GrowthForm>,
     #[serde(skip_serializing_if = "Option::is_none")]

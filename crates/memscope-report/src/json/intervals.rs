@@ -3,7 +3,7 @@
 //! Deliberately absent: intervals of what a thread's row does not estimate (what is alive, and was at the peak).
 
 use memscope_profile::estimate::Intervals;
-use memscope_profile::model::{Counts, Growth, Mode, Run, Thread, Totals};
+use memscope_profile::model::{Counts, Mode, Run, Thread, Totals};
 
 /// A lower and an upper bound.
 type Bounds = (u64, u64);
@@ -40,8 +40,8 @@ impl IntervalsForm {
             temporary: totals.temporary,
             peak_blocks: totals.peak_blocks,
             peak_bytes: totals.peak_bytes,
-            growth: Growth::default(),
             deviations: totals.deviations,
+            ..Counts::default()
         };
         Self::of(&counts, totals.live_blocks, totals.live_bytes, run)
     }

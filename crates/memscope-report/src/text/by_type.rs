@@ -5,7 +5,7 @@
 use super::figures::Figures;
 use super::page::{Breaks, Ink, Page, span};
 use super::table::{self, Column};
-use super::units::{count, counted};
+use super::units::{self, count, counted};
 use memscope_profile::analyze::Metric;
 use memscope_profile::model::{Counts, End, Profile, TypeEvidence};
 use memscope_profile::types::{EvidenceShares, TypeHistogram, TypeLine};
@@ -78,7 +78,7 @@ fn columns(
         (heading, lines.iter().map(|line| cell(line, &line.counts)).collect())
     };
     let live = if profile.run.end == End::Running { "live now" } else { "live at end" };
-    vec![
+    let mut columns = vec![
         column("peak", &|_, counts| figures.bytes(counts.peak_bytes)),
         column("share", &|_, counts| figures.share(counts.peak_bytes, total)),
         column("blocks", &|_, counts| figures.count(counts.peak_blocks)),
@@ -87,21 +87,27 @@ fn columns(
         }),
         column("known by", &|line, _| known_by(line.evidence).to_owned()),
         column(live, &|_, counts| figures.bytes(counts.live_bytes())),
-        column("mean block", &|_, counts| match counts
-            .allocated_bytes
-            .checked_div(counts.allocations)
-        {
-            Some(mean) => figures.bytes(mean),
-            None => String::new(),
+        column("mean block", &|_, counts| {
+            counts.mean_block_bytes().map_or_else(String::new, |it| figures.bytes(it))
         }),
-        // Single sizes are not recorded, so it is a bound.
-        column("largest ≥", &|line, _| {
-            line.largest_least_bytes.map_or_else(String::new, |it| figures.bytes(it))
-        }),
+        column("largest", &|_, counts| largest_block(counts).unwrap_or_else(|| "-".to_owned())),
         column("allocated", &|_, counts| figures.bytes(counts.allocated_bytes)),
         column("allocations", &|_, counts| figures.count(counts.allocations)),
         column("sites", &|line, _| count(line.sites.len() as u64)),
-    ]
+    ];
+    if profile.totals.growth.is_some() {
+        columns.extend([
+            column("copied by growing", &|_, counts| figures.bytes(counts.growth.copied_bytes)),
+            column("given back", &|_, counts| figures.bytes(counts.growth.given_back_bytes)),
+        ]);
+    }
+    columns
+}
+
+/// The largest block: `24.0 KiB`, and `≥24.0 KiB` if that is the largest in a sample. `None` if it is not known.
+pub(crate) fn largest_block(counts: &Counts) -> Option<String> {
+    let mark = if counts.is_largest_of_sample() { "≥" } else { "" };
+    counts.largest_block().map(|bytes| format!("{mark}{}", units::bytes(bytes)))
 }
 
 /// In a word, how a type is known.

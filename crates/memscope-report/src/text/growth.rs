@@ -9,7 +9,7 @@ use super::page::{Breaks, Ink, Page, span};
 use super::units::{count, counted};
 use super::{Options, site_name};
 use memscope_profile::analyze::{Analysis, Line, Metric};
-use memscope_profile::model::{Growth, HeapType, Profile};
+use memscope_profile::model::{Counts, Growth, HeapType, Kind, Profile};
 use std::io;
 
 /// No more places than these.
@@ -99,14 +99,25 @@ fn steps_each(line: &Line) -> Option<f64> {
     (blocks > 0).then(|| line.counts.growth.growths as f64 / blocks as f64)
 }
 
-/// `Vec<Order>: 9.0 steps to 24 kB, 3 times`.
+/// The mean bytes with which the blocks began that grew here; `None` if they began elsewhere, or only some did here.
+fn first_bytes_mean(profile: &Profile, line: &Line) -> Option<u64> {
+    let (last_blocks, _) = line.counts.last_blocks();
+    let sites = line.sites.iter().filter_map(|site| profile.sites.get(*site as usize));
+    let mut first = Counts::default();
+    sites.filter(|it| it.kind != Kind::Realloc as u8).for_each(|it| first.add(&it.counts));
+    first.mean_block_bytes().filter(|_| first.allocations == last_blocks)
+}
+
+/// `Vec<Order>: 9.0 steps from 96 B to 24.0 KiB, 3 times`.
 pub(crate) fn steps(profile: &Profile, line: &Line, figures: Figures) -> String {
     let name = heap_type(profile, line).map_or("", |it| it.name.as_str());
     let (blocks, _) = line.counts.last_blocks();
     let text = match (steps_each(line), line.counts.last_bytes_mean()) {
         (Some(steps), Some(last)) => {
             let each = if blocks == 1 { "once" } else { &format!("{} times", count(blocks)) };
-            format!("{steps:.1} steps to {}, {each}", figures.bytes(last))
+            let first = first_bytes_mean(profile, line);
+            let from = first.map_or(String::new(), |it| format!(" from {}", figures.bytes(it)));
+            format!("{steps:.1} steps{from} to {}, {each}", figures.bytes(last))
         }
         _ => counted(line.counts.growth.growths, "step"),
     };
@@ -192,6 +203,25 @@ mod tests {
         // Where a value's size is not known, bytes are.
         let unknown = text(&profile(vec![HeapType { value_bytes: 0, ..order }]));
         assert!(unknown.contains("reserve room for 24"), "{unknown}");
+    }
+
+    #[test]
+    fn where_a_block_began_is_said_if_it_was_here() {
+        let mut profile = profile(Vec::new());
+        let [grown] = profile.sites[..] else { panic!("one site") };
+        let of = |kind, allocations, allocated_bytes| {
+            let counts = Counts { allocations, allocated_bytes, ..Counts::default() };
+            Site { kind, heap_type: 0, counts, ..grown }
+        };
+        // All that were outgrown but the first are the realloc's.
+        let rest = of(3, 9, 24_528 + 24_576 - 48);
+        let rest = Site { counts: Counts { growth: grown.counts.growth, ..rest.counts }, ..rest };
+        profile.sites = vec![of(1, 1, 48), rest];
+        let said = text(&profile);
+        assert!(said.contains(" 9.0 steps from 48 B to 24.0 KiB, once"), "{said}");
+        // A block that began elsewhere.
+        profile.sites.remove(0);
+        assert!(!text(&profile).contains(" steps from "), "{}", text(&profile));
     }
 
     #[test]

@@ -227,6 +227,10 @@ fn counts(allocated: (u64, u64), freed: (u64, u64), temporary: u64, peak: (u64, 
         temporary,
         peak_blocks: peak.0,
         peak_bytes: peak.1,
+        // Of several blocks one is twice as large as the mean.
+        largest_block_bytes: (2 * allocated.1 / allocated.0.max(1))
+            .min(allocated.1)
+            .max(peak.1 / peak.0.max(1)),
         ..Counts::default()
     }
 }
