@@ -166,6 +166,8 @@ pub enum End {
     Unknown,
     /// It still ran when it was read.
     Running,
+    /// It read itself as it came to its end; how that went is for others to say.
+    Ending,
     /// It exited with this code.
     Exited(i32),
     /// It was ended by this signal.

@@ -150,8 +150,11 @@ fn as_many_sites_and_functions_as_asked_for() {
 fn a_peak_that_is_still_held_has_no_time() {
     let mut profile = profiles::order_service();
     profile.totals.peak_is_end = true;
-    for (end, held) in [(End::Exited(0), "still held at the end"), (End::Running, "still held now")]
-    {
+    for (end, held) in [
+        (End::Exited(0), "still held at the end"),
+        (End::Ending, "still held at the end"),
+        (End::Running, "still held now"),
+    ] {
         profile.run.end = end;
         let report = at_width(&profile, 160);
         assert!(report.contains(&format!("Top sites at the peak, 9.53 MiB, {held}\n")), "{report}");

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::recording::Aside;
 use crate::report::Report;
 use crate::tracker::{Tracker, global_tracker};
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::panic;
 use std::path::{Path, PathBuf};
@@ -84,8 +84,7 @@ impl Session {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
                 before(info);
-                // What is alive now might still have been freed.
-                finish(Tracker::analyze);
+                finish(Tracker::analyze_in_panic);
             }));
         });
         self
@@ -138,19 +137,9 @@ fn finish(analyze: impl Fn(&Tracker) -> Report) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Writes the profile to a temporary name and gives it its own when it is whole.
+/// Writes the profile, which only its owner may read then.
 fn keep(report: &Report, path: &Path) -> Result<(), Error> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&partial)?;
-        memscope_profile::file::write(report.profile(), &mut file)?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&partial);
-        let message = format!("the profile cannot be written to {}: {error}", path.display());
-        Error::new(message, "Session::start takes another path.")
+    memscope_profile::file::save(report.profile(), path).map_err(|error| {
+        Error::new(format!("the profile {error}"), "Session::start takes another path.")
     })
 }

@@ -11,6 +11,7 @@ use crate::recording::{self, Aside};
 use crate::report::Report;
 use crate::task::{Scope, ScopeKind};
 use crate::trackable::{Trackable, ValueBlocks};
+use memscope_profile::model::End;
 use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt;
@@ -287,20 +288,29 @@ impl Tracker {
     /// assert!(report.leaks.is_empty());
     /// ```
     pub fn analyze(&self) -> Report {
+        self.look(End::Running)
+    }
+
+    fn look(&self, end: End) -> Report {
         let _aside = Aside::new();
         let marks = {
             let mut marks = self.marks();
             marks.look(self.inner.made.elapsed());
             marks.clone()
         };
-        Report::read(&marks, false)
+        Report::read(&marks, end, false)
     }
 
     /// The same at the end of the program: what is alive now will never be freed.
     pub(crate) fn analyze_at_end(&self) -> Report {
         let _aside = Aside::new();
         let marks = self.marks().clone();
-        Report::read(&marks, true)
+        Report::read(&marks, End::Ending, true)
+    }
+
+    /// The same where a panic begins, which may be the end: what is alive now might still have been freed.
+    pub(crate) fn analyze_in_panic(&self) -> Report {
+        self.look(if cfg!(panic = "abort") { End::Ending } else { End::Running })
     }
 }
 

@@ -81,7 +81,9 @@ pub(super) fn read(region: &Region, end: End) -> Result<Reading> {
         profile.totals.peak_ms = profile.run.duration_ns / 1_000_000;
     }
     profile.warnings = warnings(&layout, &damage);
-    if end != End::Running && has_sites && live_by_site != threads.live_bytes(header) {
+    // Where others of its threads may still run, the two are not of one moment.
+    let is_at_rest = !matches!(end, End::Running | End::Ending);
+    if is_at_rest && has_sites && live_by_site != threads.live_bytes(header) {
         profile.warnings.push(Warning {
             message: format!(
                 "The live bytes by site add up to {live_by_site}, and the threads counted {}.",
@@ -123,7 +125,7 @@ fn run(header: &HeaderRow, end: End, command: &[u8], exe: &[u8]) -> Run {
         pid: header.pid,
         start_ns: header.start_realtime_ns,
         duration_ns: match end {
-            End::Running => now_ns.saturating_sub(header.start_monotonic_ns),
+            End::Running | End::Ending => now_ns.saturating_sub(header.start_monotonic_ns),
             _ => ms(header.tick) * 1_000_000,
         },
         end,

@@ -139,6 +139,7 @@ impl EndForm {
         let (how, code, signal) = match end {
             End::Unknown => ("unknown", None, None),
             End::Running => ("running", None, None),
+            End::Ending => ("ending", None, None),
             End::Exited(code) => ("exited", Some(code), None),
             End::Signaled(signal) => ("signaled", None, Some(signal)),
         };

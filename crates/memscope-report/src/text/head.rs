@@ -66,6 +66,7 @@ pub(crate) fn ending(run: &Run) -> String {
         End::Unknown if run.duration_ns == 0 => "how it ended is not known".to_owned(),
         End::Unknown => format!("ran for at least {time}, how it ended is not known"),
         End::Running => format!("still running, read after {time}"),
+        End::Ending => format!("ran for {time}, and kept this itself at its end"),
         End::Exited(code) => format!("ran for {time}, exited with code {code}"),
         End::Signaled(signal) => match signal_name(signal) {
             Some(name) => format!("ran for {time}, killed by signal {signal} ({name})"),
