@@ -9,10 +9,11 @@
 //! on memory, and the guard is taken only to find the row.
 
 use crate::arch;
-use crate::counting::find_row;
+use crate::counting::{HELD, find_row, known_row};
 use crate::event::{self, UNFLUSHED_BYTES, add, before_fall, flush_if_due};
 use crate::process::PROCESS;
 use crate::thread::Guard;
+use core::ptr::from_ref;
 use core::sync::atomic::Ordering;
 use memscope_region::Header;
 use memscope_region::header::MODE_SAMPLED;
@@ -37,53 +38,81 @@ pub(crate) fn freed(start: impl Fn(), size: usize) {
     flush_if_due(header, row);
 }
 
-/// Counts an allocation as [`allocated`] does, if nothing but the counting is to be done. False: it is not counted yet. So
-/// the way that nearly every event goes needs no register to be kept.
-#[inline(always)]
-pub(crate) fn allocated_plainly(size: usize) -> bool {
-    let Some((row, _)) = known_place() else { return false };
-    if is_flush_due(row, size as u64) {
-        return false;
-    }
-    add(&row.by_mode[BY_MODE_COUNTED], 1);
-    add(&row.by_mode[BY_MODE_COUNTED + 1], size as u64);
-    add(&row.unflushed_bytes, size as u64);
-    true
+/// What a counted event leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing.
+    Nothing,
+    /// The thread holds back so much that it is to be [`flush`]ed.
+    Flush,
+    /// All: nothing was counted.
+    All,
 }
 
-/// Counts a free as [`freed`] does, if nothing but the counting is to be done. False: it is not counted yet.
+/// Counts a block that the inner allocator returned, or that it returned none; returns it. Everything but the usual is
+/// left to functions that are called last, so that it takes no registers from the program's path.
 #[inline(always)]
-pub(crate) fn freed_plainly(size: usize) -> bool {
-    let Some((row, header)) = known_place() else { return false };
+pub(crate) fn block(start: impl Fn(), block: *mut u8, size: usize) -> *mut u8 {
+    match known_row() {
+        Some(row) if !block.is_null() => {
+            add(&row.by_mode[BY_MODE_COUNTED], 1);
+            add(&row.by_mode[BY_MODE_COUNTED + 1], size as u64);
+            let row = from_ref(row).cast();
+            // SAFETY: there is such a cell in a row, and it is the calling thread's.
+            if unsafe { arch::add_is_at_least::<HELD, UNFLUSHED_BYTES>(row, size as u64) } {
+                return flush_before(block);
+            }
+            block
+        }
+        _ => block_slowly(start, block, size),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn flush_before(block: *mut u8) -> *mut u8 {
+    flush();
+    block
+}
+
+#[cold]
+#[inline(never)]
+fn block_slowly(start: impl Fn(), block: *mut u8, size: usize) -> *mut u8 {
+    if !block.is_null() {
+        allocated(start, size);
+    } else if let Some(mut guard) = Guard::take(start) {
+        event::failed(&mut guard);
+    }
+    block
+}
+
+/// Counts a free as [`freed`] does, if nothing else is to be done before.
+#[inline(always)]
+pub(crate) fn freed_plainly(size: usize) -> Left {
+    let Some((row, header)) = known_place() else { return Left::All };
     // ORDERING: relaxed; see `event::before_fall`.
     let live = header
         .live_bytes
         .load(Ordering::Relaxed)
         .wrapping_add(row.unflushed_bytes.load(Ordering::Relaxed));
-    let is_above_peak = live as i64 > header.peak_bytes.load(Ordering::Relaxed) as i64;
-    if is_above_peak || is_flush_due(row, (size as u64).wrapping_neg()) {
-        return false;
+    if live as i64 > header.peak_bytes.load(Ordering::Relaxed) as i64 {
+        return Left::All;
     }
     add(&row.by_mode[BY_MODE_COUNTED + 2], 1);
     add(&row.by_mode[BY_MODE_COUNTED + 3], size as u64);
-    add(&row.unflushed_bytes, (size as u64).wrapping_neg());
-    true
+    let row = from_ref(row).cast();
+    // SAFETY: as in `block`.
+    if unsafe { arch::subtract_is_below::<HELD, { -UNFLUSHED_BYTES }>(row, size as u64) } {
+        return Left::Flush;
+    }
+    Left::Nothing
 }
 
-/// Whether the thread would hold back too much with so many bytes more.
-#[inline(always)]
-fn is_flush_due(row: &ThreadCells, more: u64) -> bool {
-    // ORDERING: relaxed; this thread is the cell's one writer.
-    let held = row.unflushed_bytes.load(Ordering::Relaxed).wrapping_add(more);
-    held.wrapping_add(UNFLUSHED_BYTES as u64) >= 2 * UNFLUSHED_BYTES as u64
-}
-
-/// Counts that the allocator returned no block.
+/// Adds what the thread holds back to the process's live bytes, if it is much.
 #[cold]
-#[inline(never)]
-pub(crate) fn failed(start: impl Fn()) {
-    if let Some(mut guard) = Guard::take(start) {
-        event::failed(&mut guard);
+pub(crate) fn flush() {
+    if let Some((row, header)) = known_place() {
+        flush_if_due(header, row);
     }
 }
 
@@ -93,14 +122,7 @@ type Place = (&'static ThreadCells, &'static Header);
 /// Where the calling thread counts, if that is known.
 #[inline(always)]
 fn known_place() -> Option<Place> {
-    let address = arch::counting_row();
-    if address == 0 {
-        return None;
-    }
-    // A child of fork finds its parent's row there, and no header.
-    let header = PROCESS.header()?;
-    // SAFETY: set by `find_row` to a row that is mapped for ever.
-    Some((unsafe { &*(address as *const ThreadCells) }, header))
+    Some((known_row()?, PROCESS.header()?))
 }
 
 /// Where the calling thread counts; `None` if its events cannot be counted.

@@ -18,6 +18,8 @@ use crate::hooks::{Host, RawBlock};
 use crate::process::PROCESS;
 use crate::thread::Guard;
 use core::ffi::c_int;
+use core::mem::offset_of;
+use core::ptr::from_ref;
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::Header;
 use memscope_region::row::{BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK, Fill, ThreadCells};
@@ -25,9 +27,9 @@ use memscope_region::row::{BY_MODE_FLUSHED, BY_MODE_HIGH, BY_MODE_PEAK, Fill, Th
 /// The calling thread's row, if it is known.
 #[inline(always)]
 pub(crate) fn known_row() -> Option<&'static ThreadCells> {
-    let address = arch::counting_row();
     // A child of fork finds its parent's row there, and recording off.
-    if address == 0 || !PROCESS.is_on() {
+    let address = PROCESS.while_on(arch::counting_row());
+    if address == 0 {
         return None;
     }
     // SAFETY: set by `find_row` to a row that is mapped for ever.
@@ -39,9 +41,13 @@ pub(crate) fn known_row() -> Option<&'static ThreadCells> {
 #[inline(never)]
 pub(crate) fn find_row(start: impl Fn()) -> Option<&'static ThreadCells> {
     let row = Guard::take(start)?.row();
-    arch::set_counting_row(core::ptr::from_ref(row) as u64);
+    arch::set_counting_row(from_ref(row) as u64);
     Some(row)
 }
+
+/// Where a row has what its thread holds back, and the most of it.
+pub(crate) const HELD: usize = offset_of!(ThreadCells, unflushed_bytes);
+const HIGH: usize = offset_of!(ThreadCells, by_mode) + size_of::<u64>() * BY_MODE_HIGH;
 
 /// Counts an allocation of `size` bytes, for which the allocator made a block with `usable` bytes. Whether it is time to
 /// [`flush`].
@@ -49,24 +55,23 @@ pub(crate) fn find_row(start: impl Fn()) -> Option<&'static ThreadCells> {
 fn add_allocation(row: &ThreadCells, size: usize, usable: usize) -> bool {
     add(&row.allocations, 1);
     add(&row.allocated_bytes, size as u64);
-    add(&row.unflushed_bytes, usable as u64);
-    // ORDERING: relaxed; one writer.
-    let held = row.unflushed_bytes.load(Ordering::Relaxed) as i64;
-    let high = &row.by_mode[BY_MODE_HIGH];
-    if held <= high.load(Ordering::Relaxed) as i64 {
+    // SAFETY: there are such cells in a row, and it is the calling thread's.
+    if !unsafe { arch::add_is_above::<HELD, HIGH>(from_ref(row).cast(), usable as u64) } {
         return false;
     }
-    high.store(held as u64, Ordering::Relaxed);
-    held >= UNFLUSHED_BYTES
+    // ORDERING: relaxed; one writer.
+    let held = row.unflushed_bytes.load(Ordering::Relaxed);
+    row.by_mode[BY_MODE_HIGH].store(held, Ordering::Relaxed);
+    held as i64 >= UNFLUSHED_BYTES
 }
 
 /// Counts the free of a block with `usable` bytes. Whether it is time to [`flush`].
 #[inline(always)]
 fn add_free(row: &ThreadCells, usable: usize) -> bool {
     add(&row.frees, 1);
-    add(&row.unflushed_bytes, (usable as u64).wrapping_neg());
-    // ORDERING: relaxed; one writer.
-    (row.unflushed_bytes.load(Ordering::Relaxed) as i64) < -UNFLUSHED_BYTES
+    let row = from_ref(row).cast();
+    // SAFETY: as in `add_allocation`.
+    unsafe { arch::subtract_is_below::<HELD, { -UNFLUSHED_BYTES }>(row, usable as u64) }
 }
 
 /// Counts an allocation, for allocators that are called from Rust: `usable` is what [`freeing`] will be told.

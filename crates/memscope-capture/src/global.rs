@@ -11,14 +11,15 @@
 //! classes the allocator has.
 
 use crate::arch::Entry;
+use crate::counted::{self, Left};
 use crate::door::{self, Door};
 use crate::hooks::{self, Host, RawBlock};
 use crate::own::{self, BESIDE, CHANGED, COUNTING, EXACT, OFF, SAMPLED, SPECIAL, Settings};
 use crate::road::Road;
+use crate::sampled;
 use crate::sampled::hooks::{is_sampled, may_be_sampled};
 use crate::switched::{self, Gone};
 use crate::thread::Guard;
-use crate::{counted, sampled};
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -374,16 +375,13 @@ impl<A: GlobalAlloc> Global<A> {
             if way & !CHANGED == EXACT {
                 return self.dealloc_exact(block, size, align, way);
             }
-            if way >= SPECIAL {
-                return self.dealloc_otherwise(block, size, align);
-            }
-            if way & CHANGED != 0 && switched::has_record(block as usize) {
-                return self.dealloc_switched(block, size, align);
-            }
-            if way & !CHANGED == COUNTING {
-                if !counted::freed_plainly(size) {
-                    return self.dealloc_counted(block, size, align);
+            if way == COUNTING {
+                let left = counted::freed_plainly(size);
+                if left != Left::Nothing {
+                    return self.dealloc_counted(block, size, align, left);
                 }
+            } else if way >= CHANGED {
+                return self.dealloc_changed(block, size, align, way);
             } else if way == SAMPLED && may_be_sampled(block as usize) {
                 return self.dealloc_otherwise(block, size, align);
             }
@@ -406,18 +404,33 @@ impl<A: GlobalAlloc> Global<A> {
         unsafe { self.inner.dealloc(block, self.layout(size, align)) }
     }
 
-    #[cold]
+    /// `dealloc` where the mode was changed, or what is done is out of the ordinary.
     #[inline(never)]
-    unsafe fn dealloc_switched(&self, block: *mut u8, size: usize, align: usize) {
-        switched::freeing(block.cast(), size, false);
+    unsafe fn dealloc_changed(&self, block: *mut u8, size: usize, align: usize, way: u32) {
         // SAFETY: as in `dealloc`.
-        unsafe { self.inner.dealloc(block, self.layout(size, align)) }
+        unsafe {
+            if way >= SPECIAL {
+                return self.dealloc_otherwise(block, size, align);
+            }
+            if switched::has_record(block as usize) {
+                switched::freeing(block.cast(), size, false);
+            } else if way & !CHANGED == COUNTING {
+                let left = counted::freed_plainly(size);
+                if left != Left::Nothing {
+                    return self.dealloc_counted(block, size, align, left);
+                }
+            }
+            self.inner.dealloc(block, self.layout(size, align));
+        }
     }
 
     #[cold]
     #[inline(never)]
-    unsafe fn dealloc_counted(&self, block: *mut u8, size: usize, align: usize) {
-        counted::freed(Own::start, size);
+    unsafe fn dealloc_counted(&self, block: *mut u8, size: usize, align: usize, left: Left) {
+        match left {
+            Left::All => counted::freed(Own::start, size),
+            _ => counted::flush(),
+        }
         // SAFETY: as in `dealloc`.
         unsafe { self.inner.dealloc(block, self.layout(size, align)) }
     }
@@ -445,32 +458,16 @@ impl<A: GlobalAlloc> Global<A> {
     #[inline(never)]
     unsafe fn count(&self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: passed on.
-        counted_block(unsafe { self.inner.alloc(self.layout(size, align)) }, size)
+        let block = unsafe { self.inner.alloc(self.layout(size, align)) };
+        counted::block(Own::start, block, size)
     }
 
     #[inline(never)]
     unsafe fn count_zeroed(&self, size: usize, align: usize) -> *mut u8 {
         // SAFETY: passed on.
-        counted_block(unsafe { self.inner.alloc_zeroed(self.layout(size, align)) }, size)
+        let block = unsafe { self.inner.alloc_zeroed(self.layout(size, align)) };
+        counted::block(Own::start, block, size)
     }
-}
-
-/// Counts a block that the inner allocator returned, or that it returned none; returns it.
-#[inline(always)]
-fn counted_block(block: *mut u8, size: usize) -> *mut u8 {
-    let is_done = !block.is_null() && counted::allocated_plainly(size);
-    if is_done { block } else { counted_slowly(block, size) }
-}
-
-#[cold]
-#[inline(never)]
-fn counted_slowly(block: *mut u8, size: usize) -> *mut u8 {
-    if block.is_null() {
-        counted::failed(Own::start);
-    } else {
-        counted::allocated(Own::start, size);
-    }
-    block
 }
 
 /// Stubs with what their arguments leave free for the entry, and their bodies.

@@ -95,6 +95,8 @@ pub struct Process {
     spare_shadow_row: AtomicU32,
     /// What `shadow` will be when the waiting ends.
     waiting_shadow: AtomicPtr<AtomicPtr<Records>>,
+    /// All ones while recording is on, else 0.
+    on_mask: AtomicU64,
 }
 
 /// The process.
@@ -114,6 +116,7 @@ pub static PROCESS: Process = Process {
     task_root: AtomicU32::new(0),
     spare_shadow_row: AtomicU32::new(0),
     waiting_shadow: AtomicPtr::new(core::ptr::null_mut()),
+    on_mask: AtomicU64::new(0),
 };
 
 /// Outside the wiped page: the process that started last, this one or one that it was forked from, and its header, for
@@ -154,6 +157,14 @@ impl Process {
     pub fn is_on(&self) -> bool {
         // ORDERING: acquire pairs with the release at the end of `start`; what was made there is seen.
         !self.shadow.load(Ordering::Acquire).is_null()
+    }
+
+    /// A word that the calling thread has kept since recording was on; 0 unless it still is. One instruction, which finds out
+    /// at once that there is no such word.
+    #[inline(always)]
+    pub(crate) fn while_on(&self, word: u64) -> u64 {
+        // ORDERING: relaxed; whoever has kept a word has seen what was made before.
+        word & self.on_mask.load(Ordering::Relaxed)
     }
 
     /// The region's header, if recording is on. One load.
@@ -213,6 +224,7 @@ impl Process {
     /// Ends a claimed start without recording, also when the region is there but nobody took it.
     pub fn give_up(&self) {
         // ORDERING: relaxed; an event that is under way may still be recorded.
+        self.on_mask.store(0, Ordering::Relaxed);
         self.shadow.store(core::ptr::null_mut(), Ordering::Relaxed);
         self.header.store(core::ptr::null_mut(), Ordering::Relaxed);
         self.state.store(OFF, Ordering::Relaxed);
@@ -288,6 +300,7 @@ impl Process {
         }
         self.shadow.store(shadow.cast(), Ordering::Release);
         self.header.store(core::ptr::from_ref(header).cast_mut(), Ordering::Release);
+        self.on_mask.store(u64::MAX, Ordering::Release);
         // Last: a thread that finds it on finds the rest.
         self.state.store(ON, Ordering::Release);
         Ok(())
@@ -305,6 +318,8 @@ impl Process {
         self.shadow.store(shadow, Ordering::Release);
         let header = core::ptr::from_ref(writer.header()).cast_mut();
         self.header.store(header, Ordering::Release);
+        // ORDERING: release, as above.
+        self.on_mask.store(u64::MAX, Ordering::Release);
         self.state.store(ON, Ordering::Release);
         true
     }

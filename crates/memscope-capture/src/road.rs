@@ -30,8 +30,11 @@ impl Road {
         if way & !CHANGED == EXACT {
             return Self::Stack;
         }
+        if way == COUNTING {
+            return Self::Count;
+        }
         // What a reader allocates after a change of the mode is marked.
-        if way >= SPECIAL || way & CHANGED != 0 && arch::thread_word() == SIDE {
+        if way >= CHANGED && (way >= SPECIAL || arch::thread_word() == SIDE) {
             return Self::Other;
         }
         match way & !CHANGED {

@@ -214,6 +214,86 @@ pub fn spend(amount: usize) -> bool {
     false
 }
 
+/// Adds to the word at an offset from `row`; whether it is above the one at another offset then, as signed numbers are. The
+/// addition is one instruction on memory, as in [`spend`].
+///
+/// # Safety
+/// There is an atomic of 64 bits at both offsets, in bytes, and only the calling thread writes the first.
+#[inline(always)]
+pub(crate) unsafe fn add_is_above<const WORD: usize, const OTHER: usize>(
+    row: *const u8,
+    amount: u64,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "add qword ptr [{row} + {word}], {amount}",
+            "mov {amount}, qword ptr [{row} + {word}]",
+            "cmp {amount}, qword ptr [{row} + {other}]",
+            "jg {above}",
+            row = in(reg) row,
+            amount = inout(reg) amount => _,
+            word = const WORD,
+            other = const OTHER,
+            above = label { return true },
+            options(nostack),
+        );
+    }
+    false
+}
+
+/// Adds to the word at an offset from `row`, as [`add_is_above`] does; whether it is `LIMIT` or more then.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn add_is_at_least<const WORD: usize, const LIMIT: i64>(
+    row: *const u8,
+    amount: u64,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "add qword ptr [{row} + {word}], {amount}",
+            "cmp qword ptr [{row} + {word}], {limit}",
+            "jge {reached}",
+            row = in(reg) row,
+            amount = in(reg) amount,
+            word = const WORD,
+            limit = const LIMIT,
+            reached = label { return true },
+            options(nostack),
+        );
+    }
+    false
+}
+
+/// Takes from the word at an offset from `row`, in one instruction as well; whether it is below `LIMIT` then.
+///
+/// # Safety
+/// As in [`add_is_above`].
+#[inline(always)]
+pub(crate) unsafe fn subtract_is_below<const WORD: usize, const LIMIT: i64>(
+    row: *const u8,
+    amount: u64,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "sub qword ptr [{row} + {word}], {amount}",
+            "cmp qword ptr [{row} + {word}], {limit}",
+            "jl {below}",
+            row = in(reg) row,
+            amount = in(reg) amount,
+            word = const WORD,
+            limit = const LIMIT,
+            below = label { return true },
+            options(nostack),
+        );
+    }
+    false
+}
+
 /// Functions that read and write a thread-local word.
 macro_rules! words {
     ($($(#[$doc:meta])* $symbol:literal: $get:ident, $set:ident;)*) => {
