@@ -1,5 +1,4 @@
 //! Mistakes in the use of `#[derive(Trackable)]` and `track!` are told where they are, and what to do.
-#![cfg(not(memscope_loom))]
 
 #[test]
 fn mistakes_are_told_where_they_are() {

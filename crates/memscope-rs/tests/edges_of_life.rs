@@ -1,5 +1,5 @@
 //! Before main, after it, in destructors of threads, and in a child of fork.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Memscope, Session, measure, tracker};
 use std::cell::RefCell;

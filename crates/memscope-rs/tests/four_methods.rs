@@ -1,5 +1,4 @@
 //! Each of the four methods goes to the same method of the inner allocator, with the same layout.
-#![cfg(not(memscope_loom))]
 
 use memscope_rs::Memscope;
 use std::alloc::{GlobalAlloc, Layout, System};

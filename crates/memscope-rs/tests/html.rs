@@ -1,5 +1,5 @@
 //! The report as a page: it says what the report says, and making it is no event.
-#![cfg(all(feature = "html", not(any(memscope_loom, feature = "off"))))]
+#![cfg(all(feature = "html", not(feature = "off")))]
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use memscope_rs::{Memscope, task_scope, track, tracker};

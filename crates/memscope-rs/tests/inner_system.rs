@@ -1,5 +1,5 @@
 //! With the C library's allocator inside.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 mod inner;
 

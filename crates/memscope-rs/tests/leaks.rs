@@ -1,5 +1,5 @@
 //! Leaks are what there is evidence for, and nothing else.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Evidence, Leak, Memscope, tracker};
 

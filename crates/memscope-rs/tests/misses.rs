@@ -1,5 +1,5 @@
 //! What really could not be recorded is counted by its cause, and seen in the statistics and at the head of the report.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{CaptureStats, Memscope, Report, tracker};
 use std::alloc::{GlobalAlloc, Layout};

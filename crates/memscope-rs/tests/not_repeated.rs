@@ -1,5 +1,5 @@
 //! Faults of other trackers, and of the one that had this name before, that must not come back.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Memscope, Tracker, task_scope, track, tracker};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
 //! Mode sampled, chosen in code: estimates that hold, and what a sample cannot tell is not told.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Measurement, Memscope, memscope_profile::model::Mode, track, tracker};
 

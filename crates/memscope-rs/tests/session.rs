@@ -1,9 +1,11 @@
 //! The guard keeps the recording at return, in a panic and at exit; and a program that frees everything has no leaks.
-#![cfg_attr(any(memscope_loom, feature = "off"), allow(unused, reason = "nothing is recorded"))]
+#![cfg_attr(feature = "off", allow(unused, reason = "nothing is recorded"))]
 
+use memscope_profile::model::End;
 use memscope_rs::{Memscope, Session, task_scope, track, tracker};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -98,7 +100,7 @@ fn a_backtrace_is_no_leak() {
     let (text, sites) = end_with("traced", &[("RUST_BACKTRACE", "1".into())]);
     assert!(text.contains("stack backtrace:"), "{text}");
     assert_eq!(sites, 1, "{text}");
-    assert!(text.contains("12345 bytes in 1 blocks, alive at the end"), "{text}");
+    assert!(text.contains("12,345 bytes in 1 block, alive at the end"), "{text}");
     let leaks = text.split_once("Leaks: ").unwrap().1;
     assert!(!leaks.contains("gimli") && !leaks.contains("addr2line"), "{text}");
 }
@@ -115,7 +117,14 @@ fn end_with(ending: &str, variables: &[(&str, PathBuf)]) -> (String, usize) {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(if ending == "exit" { 3 } else { 0 }), "{text}");
     let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let profile = memscope_profile::file::read(file, "the profile").unwrap();
+    assert_eq!(profile.run.end, End::Ending, "{ending}");
+    let mut shown = Vec::new();
+    memscope_report::text::write(&profile, &Default::default(), &mut shown).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains(", and kept this itself at its end, pid "), "{ending}: {shown}");
+    assert!(!shown.contains("running") && !shown.contains("live now"), "{ending}: {shown}");
     let sites = profile.sites.iter().filter(|site| site.counts.live_bytes() == 12_345);
     (text, sites.count())
 }
@@ -131,7 +140,7 @@ fn what_was_recorded_is_kept_however_it_ends() {
     for ending in ["return", "panic", "exit"] {
         let (text, sites) = end(ending);
         assert_eq!(sites, 1, "{ending}: {text}");
-        assert!(text.contains("12345 bytes in 1 blocks, alive at the end"), "{ending}: {text}");
+        assert!(text.contains("12,345 bytes in 1 block, alive at the end"), "{ending}: {text}");
         assert!(text.contains("session::forget"), "{ending}: {text}");
         // The panic that is under way is alive as well.
         let leaks = if ending == "panic" { "Leaks: 2\n" } else { "Leaks: 1\n" };
@@ -161,7 +170,7 @@ fn a_file_outlives_a_signal() {
         assert!(process.wait().unwrap().code().is_none(), "{ending}");
         let file = folder.join(format!("region.{}", process.id()));
         let region = memscope_profile::Region::open_path(&file).unwrap();
-        let profile = region.read(memscope_profile::model::End::Unknown).unwrap().profile;
+        let profile = region.read(End::Unknown).unwrap().profile;
         let sites = profile.sites.iter().filter(|site| site.counts.live_bytes() == 12_345);
         assert_eq!(sites.count(), 1, "{ending}");
         assert_eq!(profile.run.pid, process.id());
@@ -181,7 +190,7 @@ fn a_file_goes_when_the_profile_was_kept() {
 
 // Without the harness, which keeps what it allocates: what the started processes leave behind is their own.
 fn main() {
-    if cfg!(any(memscope_loom, feature = "off")) {
+    if cfg!(feature = "off") {
         return;
     }
     if let Ok(ending) = std::env::var(ENDING) {

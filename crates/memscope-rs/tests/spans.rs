@@ -1,5 +1,5 @@
 //! Spans as tasks: what was allocated in each, exact to the block, nested, interleaved and over threads.
-#![cfg(all(feature = "tracing", not(any(memscope_loom, feature = "off"))))]
+#![cfg(all(feature = "tracing", not(feature = "off")))]
 
 mod runtime;
 

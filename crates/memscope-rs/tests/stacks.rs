@@ -1,5 +1,5 @@
 //! Stacks are those that an unwinder finds: frame by frame, from the caller of the allocator's method on.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Memscope, tracker};
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,5 +1,5 @@
 //! `MEMSCOPE_MODE` has the last word over what the program chose.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Memscope, tracker};
 use std::process::Command;

@@ -3,10 +3,10 @@
 //!
 //! Deliberately absent: the harness. The program starts itself in each mode.
 
-#[cfg(any(memscope_loom, feature = "off"))]
+#[cfg(feature = "off")]
 fn main() {}
 
-#[cfg(not(any(memscope_loom, feature = "off")))]
+#[cfg(not(feature = "off"))]
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("begun") => recorded::run(),
@@ -14,7 +14,7 @@ fn main() {
     }
 }
 
-#[cfg(not(any(memscope_loom, feature = "off")))]
+#[cfg(not(feature = "off"))]
 mod recorded {
     use memscope_rs::{
         Memscope, RecordingMode, Report, Tracker, recording_mode, switch_to, track, tracker,

@@ -1,5 +1,5 @@
 //! Tasks: what each allocated and holds, exact to the block, however they are interleaved and whoever frees.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 mod runtime;
 

@@ -1,5 +1,5 @@
 //! Tracked values: the name joins the real block, follows it, and is gone when the block is.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use memscope_rs::{Memscope, Trackable, ValueBlocks, track, tracker};
 use std::borrow::Cow;

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a block is taken from the document byte for byte. Around it goes only what it leaves out: lines before
 //! it, and a `main`. One that tracks also runs with the allocator installed.
-#![cfg(not(memscope_loom))]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! What the counters allocate: nothing when recording or reading, and nothing that grows with instances.
-#![cfg(not(memscope_loom))]
 
 use allocation_counter::measure;
 use memscope_rs::tracking::TrackingStats;

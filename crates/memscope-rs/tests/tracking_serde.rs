@@ -1,5 +1,5 @@
 //! Readings as data.
-#![cfg(all(feature = "serde", not(memscope_loom)))]
+#![cfg(feature = "serde")]
 
 use memscope_rs::tracking::{DetailedStats, TrackingStats};
 

@@ -2,7 +2,6 @@
 //!
 //! Bounded by counts, not by time. What is claimed for every interleaving is shown by `loom_tracking`; this shows that
 //! the real primitives, thread-locals and destructors are wired up as the model supposes.
-#![cfg(not(memscope_loom))]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;

@@ -1,5 +1,4 @@
 //! The warning below 90 %: given to the hook or to stderr, rarely, and never by whoever records.
-#![cfg(not(memscope_loom))]
 
 use std::env;
 use std::process::Command;

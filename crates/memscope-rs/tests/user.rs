@@ -1,5 +1,5 @@
 //! A program of a user of another edition, without unsafe code, in which a panic aborts.
-#![cfg(not(any(memscope_loom, feature = "off")))]
+#![cfg(not(feature = "off"))]
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};

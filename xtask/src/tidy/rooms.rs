@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("memscope-cli", &["memscope-profile", "memscope-report", "memscope-region"]),
     ("testprograms", &[]),
     ("labels", &[]),
+    ("models", &[]),
     ("types_dev", &["labels"]),
     ("types_score", &["labels"]),
     // It asks capture for the very stacks that it compares with another's.
