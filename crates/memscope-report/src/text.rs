@@ -31,6 +31,8 @@ use memscope_profile::model::{Counts, End, Run};
 use page::Page;
 use std::io::{self, Write};
 
+pub use units::counted;
+
 /// How to write the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {

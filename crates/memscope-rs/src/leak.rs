@@ -15,6 +15,7 @@ use crate::mark::{Mark, Marks};
 use crate::report::{Lines, SiteReport};
 use crate::task::ScopeKind;
 use memscope_profile::Profile;
+use memscope_report::text::counted;
 use std::fmt;
 
 /// How many moments it takes to call it growing.
@@ -100,7 +101,8 @@ impl fmt::Display for Evidence {
             Evidence::Growing { series } => {
                 f.write_str("growing: ")?;
                 for (at, (mark, blocks)) in series.iter().enumerate() {
-                    write!(f, "{}{blocks} blocks at {mark:?}", if at == 0 { "" } else { ", " })?;
+                    let comma = if at == 0 { "" } else { ", " };
+                    write!(f, "{comma}{} at {mark:?}", counted(*blocks, "block"))?;
                 }
                 Ok(())
             }

@@ -5,7 +5,9 @@
 
 use crate::recording;
 use crate::report::{self, Lines, Place};
+use memscope_profile::model::End;
 use memscope_profile::region::SiteTotals;
+use memscope_report::text::counted;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
@@ -117,7 +119,7 @@ impl Marks {
                 &now
             }
         };
-        let (profile, places) = report::read_profile()?;
+        let (profile, places) = report::read_profile(End::Running)?;
         let lines = Lines::new(&profile, &places);
         let mut by_line = vec![Alive::default(); lines.len()];
         let mut total = Alive::default();
@@ -221,18 +223,30 @@ pub struct SiteDifference {
     pub allocations: u64,
 }
 
+/// More or fewer of something, with a sign.
+fn change(by: i64, noun: &str) -> String {
+    format!("{}{}", if by < 0 { '-' } else { '+' }, counted(by.unsigned_abs(), noun))
+}
+
 impl fmt::Display for MarkDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "From {:?} to {:?}: {:+} bytes in {:+} blocks, {} allocations",
-            self.from, self.to, self.live_bytes, self.live_blocks, self.allocations
+            "From {:?} to {:?}: {} in {}, {}",
+            self.from,
+            self.to,
+            change(self.live_bytes, "byte"),
+            change(self.live_blocks, "block"),
+            counted(self.allocations, "allocation")
         )?;
         for site in &self.sites {
             writeln!(
                 f,
-                "{:+12} bytes in {:+} blocks, {} allocations: {}",
-                site.live_bytes, site.live_blocks, site.allocations, site.place
+                "{:>18} in {}, {}: {}",
+                change(site.live_bytes, "byte"),
+                change(site.live_blocks, "block"),
+                counted(site.allocations, "allocation"),
+                site.place
             )?;
         }
         Ok(())

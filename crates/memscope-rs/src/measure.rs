@@ -7,6 +7,8 @@
 use crate::recording::{self, Aside};
 use crate::report::{self, Lines};
 use crate::task::{Scope, ScopeKind};
+use memscope_profile::model::End;
+use memscope_report::text::counted;
 use std::fmt::Write;
 
 /// How many sites a failed assertion lists, and how many functions of each.
@@ -128,10 +130,27 @@ impl Budget {
         self.measurement.is_recorded || cfg!(feature = "off")
     }
 
+    /// That the code made another number of allocations than it should, and where.
+    pub fn broken(&self, expected: &str) -> String {
+        let allocations = counted(self.measurement.allocations, "allocation");
+        // The compiler sets a range's tokens apart.
+        let expected = expected.replace(" .. ", "..").replace(" ..= ", "..=");
+        format!("{allocations}, expected {expected}{}", self.sites(false))
+    }
+
+    /// That the code kept what it should have freed, and where that was allocated.
+    pub fn leaked(&self) -> String {
+        let bytes = counted(self.kept_bytes.unsigned_abs(), "byte");
+        let were = if self.kept_bytes == 1 { "was" } else { "were" };
+        format!("{bytes} {were} not freed{}", self.sites(true))
+    }
+
     /// Where the code allocated (`kept`: what is alive of it), in words.
-    pub fn sites(&self, kept: bool) -> String {
+    fn sites(&self, kept: bool) -> String {
         let _aside = Aside::new();
-        let Some((profile, places)) = report::read_profile() else { return String::new() };
+        let Some((profile, places)) = report::read_profile(End::Running) else {
+            return String::new();
+        };
         let lines = Lines::new(&profile, &places);
         let mut found = Vec::new();
         for line in 0..lines.len() {
@@ -150,8 +169,8 @@ impl Budget {
         found.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
         let mut text = String::new();
         for (count, bytes, line) in found.iter().take(MAX_SITES) {
-            let what = if kept { "blocks" } else { "allocations" };
-            let _ = write!(text, "\n  {count} {what}, {bytes} bytes");
+            let what = counted(*count, if kept { "block" } else { "allocation" });
+            let _ = write!(text, "\n  {what}, {}", counted(*bytes, "byte"));
             let site = lines.site(*line);
             // From the program's own code outwards.
             let own = site.stack.iter().skip_while(|place| **place != site.place);
@@ -192,12 +211,7 @@ macro_rules! assert_allocations {
         if $crate::Budget::is_recorded(&budget)
             && !::core::matches!(budget.measurement.allocations, $expected)
         {
-            ::core::panic!(
-                "{} allocations, expected {}{}",
-                budget.measurement.allocations,
-                ::core::stringify!($expected),
-                budget.sites(false)
-            );
+            ::core::panic!("{}", budget.broken(::core::stringify!($expected)));
         }
     }};
 }
@@ -226,7 +240,7 @@ macro_rules! assert_no_leaks {
             );
         }
         if budget.kept_bytes > 0 {
-            ::core::panic!("{} bytes were not freed{}", budget.kept_bytes, budget.sites(true));
+            ::core::panic!("{}", budget.leaked());
         }
     }};
 }

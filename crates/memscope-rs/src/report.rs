@@ -14,6 +14,7 @@ use memscope_profile::analyze::{Analysis, Class, Line, Metric};
 use memscope_profile::model::{Counts, End, Thread};
 use memscope_profile::region::SitePlaces;
 use memscope_profile::symbolize::{SymbolSearch, symbolize};
+use memscope_report::text::counted;
 use std::fmt;
 
 /// How many sites a report lists.
@@ -221,8 +222,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn read(marks: &Marks, at_end: bool) -> Self {
-        match read_profile() {
+    pub(crate) fn read(marks: &Marks, end: End, at_end: bool) -> Self {
+        match read_profile(end) {
             Some((profile, places)) => Self::of(profile, &places, marks, at_end),
             None => Self {
                 heap: Heap::default(),
@@ -266,8 +267,8 @@ impl Report {
 }
 
 /// The recording as it is now, with functions named. `None`: nothing is recorded.
-pub(crate) fn read_profile() -> Option<(Profile, SitePlaces)> {
-    let reading = recording::region()?.read(End::Running).ok()?;
+pub(crate) fn read_profile(end: End) -> Option<(Profile, SitePlaces)> {
+    let reading = recording::region()?.read(end).ok()?;
     let mut profile = reading.profile;
     let search = SymbolSearch { threads: 1, ..SymbolSearch::default() };
     symbolize(&mut profile, &search, &|_| {});
@@ -475,7 +476,12 @@ impl Report {
         writeln!(f, "memscope: {}", self.completeness)?;
         writeln!(
             f,
-            "{allocations} allocations of {allocated_bytes} bytes, {peak_bytes} bytes at most at once, {live_bytes} bytes in {live_blocks} blocks at the end"
+            "{} of {}, {} at most at once, {} in {} at the end",
+            counted(allocations, "allocation"),
+            counted(allocated_bytes, "byte"),
+            counted(peak_bytes, "byte"),
+            counted(live_bytes, "byte"),
+            counted(live_blocks, "block")
         )?;
         self.write_leaks(f)
     }
@@ -488,8 +494,10 @@ impl Report {
         for (number, leak) in (1..).zip(&self.leaks) {
             writeln!(
                 f,
-                "{number:2}. {} bytes in {} blocks, {}",
-                leak.live_bytes, leak.live_blocks, leak.evidence
+                "{number:2}. {} in {}, {}",
+                counted(leak.live_bytes, "byte"),
+                counted(leak.live_blocks, "block"),
+                leak.evidence
             )?;
             writeln!(f, "    {}", leak.site.place)?;
             if !leak.variables.is_empty() {
@@ -508,11 +516,11 @@ impl Report {
             let Variable { name, type_name, file, line, .. } = variable;
             writeln!(
                 f,
-                "    {name}: {type_name} ({file}:{line}): {} bytes alive in {} of {} blocks, {} bytes at most",
-                variable.live_bytes,
+                "    {name}: {type_name} ({file}:{line}): {} alive in {} of {}, {} at most",
+                counted(variable.live_bytes, "byte"),
                 variable.live_blocks,
-                variable.allocations,
-                variable.peak_bytes
+                counted(variable.allocations, "block"),
+                counted(variable.peak_bytes, "byte")
             )?;
         }
         Ok(())
@@ -526,8 +534,12 @@ impl Report {
         for task in &self.tasks {
             writeln!(
                 f,
-                "    {}: {} bytes alive, {} at most, {} allocations of {} bytes",
-                task.path, task.live_bytes, task.peak_bytes, task.allocations, task.allocated_bytes
+                "    {}: {} alive, {} at most, {} of {}",
+                task.path,
+                counted(task.live_bytes, "byte"),
+                counted(task.peak_bytes, "byte"),
+                counted(task.allocations, "allocation"),
+                counted(task.allocated_bytes, "byte")
             )?;
         }
         Ok(())

@@ -20,7 +20,11 @@ pub(crate) fn count(n: u64) -> String {
 }
 
 /// A count and what is counted: `1 block`, `2,000 blocks`.
-pub(crate) fn counted(n: u64, noun: &str) -> String {
+///
+/// ```
+/// assert_eq!(memscope_report::text::counted(2000, "block"), "2,000 blocks");
+/// ```
+pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
