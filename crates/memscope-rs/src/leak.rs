@@ -12,6 +12,7 @@
 //! Deliberately absent: guesses by age or size.
 
 use crate::mark::{Mark, Marks};
+use crate::recording::Aside;
 use crate::report::{Lines, SiteReport};
 use crate::task::ScopeKind;
 use memscope_profile::Profile;
@@ -102,7 +103,11 @@ impl fmt::Display for Evidence {
                 f.write_str("growing: ")?;
                 for (at, (mark, blocks)) in series.iter().enumerate() {
                     let comma = if at == 0 { "" } else { ", " };
-                    write!(f, "{comma}{} at {mark:?}", counted(*blocks, "block"))?;
+                    // The text is none of the program's blocks.
+                    let aside = Aside::new();
+                    let blocks = counted(*blocks, "block");
+                    drop(aside);
+                    write!(f, "{comma}{blocks} at {mark:?}")?;
                 }
                 Ok(())
             }

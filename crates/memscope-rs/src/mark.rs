@@ -3,7 +3,7 @@
 //! Invariant: a mark costs memory in proportion to the sites, and only the latest are kept.
 //! Deliberately absent: stacks. They are looked up when a difference is asked for.
 
-use crate::recording;
+use crate::recording::{self, Aside};
 use crate::report::{self, Lines, Place};
 use memscope_profile::model::End;
 use memscope_profile::region::SiteTotals;
@@ -230,25 +230,26 @@ fn change(by: i64, noun: &str) -> String {
 
 impl fmt::Display for MarkDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "From {:?} to {:?}: {} in {}, {}",
+        // The text is none of the program's blocks.
+        let aside = Aside::new();
+        let mut text = format!(
+            "From {:?} to {:?}: {} in {}, {}\n",
             self.from,
             self.to,
             change(self.live_bytes, "byte"),
             change(self.live_blocks, "block"),
             counted(self.allocations, "allocation")
-        )?;
+        );
         for site in &self.sites {
-            writeln!(
-                f,
-                "{:>18} in {}, {}: {}",
+            text.push_str(&format!(
+                "{:>18} in {}, {}: {}\n",
                 change(site.live_bytes, "byte"),
                 change(site.live_blocks, "block"),
                 counted(site.allocations, "allocation"),
                 site.place
-            )?;
+            ));
         }
-        Ok(())
+        drop(aside);
+        f.write_str(&text)
     }
 }

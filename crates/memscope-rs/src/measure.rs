@@ -15,6 +15,9 @@ use std::fmt::Write;
 const MAX_SITES: usize = 5;
 const MAX_PLACES: usize = 8;
 
+/// The functions of this file, which ran the code.
+const MEASURING: &str = "memscope_rs::measure::";
+
 /// What a piece of code did on the thread that ran it.
 ///
 /// ```
@@ -174,6 +177,7 @@ impl Budget {
             let site = lines.site(*line);
             // From the program's own code outwards.
             let own = site.stack.iter().skip_while(|place| **place != site.place);
+            let own = own.take_while(|place| !place.function.starts_with(MEASURING));
             for place in own.take(MAX_PLACES) {
                 let _ = write!(text, "\n    {place}");
             }

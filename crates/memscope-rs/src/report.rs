@@ -459,9 +459,7 @@ impl fmt::Display for Report {
         let options = memscope_report::text::Options::default();
         memscope_report::text::write(&self.profile, &options, &mut text).map_err(|_| fmt::Error)?;
         f.write_str(&String::from_utf8_lossy(&text))?;
-        self.write_leaks(f)?;
-        self.write_variables(f)?;
-        self.write_tasks(f)
+        self.write_leaks(f)
     }
 }
 
@@ -503,44 +501,6 @@ impl Report {
             if !leak.variables.is_empty() {
                 writeln!(f, "    tracked as {}", leak.variables.join(", "))?;
             }
-        }
-        Ok(())
-    }
-
-    fn write_variables(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.variables.is_empty() {
-            return Ok(());
-        }
-        f.write_str("\nTracked variables\n")?;
-        for variable in &self.variables {
-            let Variable { name, type_name, file, line, .. } = variable;
-            writeln!(
-                f,
-                "    {name}: {type_name} ({file}:{line}): {} alive in {} of {}, {} at most",
-                counted(variable.live_bytes, "byte"),
-                variable.live_blocks,
-                counted(variable.allocations, "block"),
-                counted(variable.peak_bytes, "byte")
-            )?;
-        }
-        Ok(())
-    }
-
-    fn write_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.tasks.is_empty() {
-            return Ok(());
-        }
-        f.write_str("\nTasks, each without its children\n")?;
-        for task in &self.tasks {
-            writeln!(
-                f,
-                "    {}: {} alive, {} at most, {} of {}",
-                task.path,
-                counted(task.live_bytes, "byte"),
-                counted(task.peak_bytes, "byte"),
-                counted(task.allocations, "allocation"),
-                counted(task.allocated_bytes, "byte")
-            )?;
         }
         Ok(())
     }

@@ -1,10 +1,20 @@
 //! Leaks are what there is evidence for, and nothing else.
 #![cfg(not(feature = "off"))]
 
-use memscope_rs::{Evidence, Leak, Memscope, tracker};
+use memscope_rs::{Evidence, Leak, Memscope, measure, tracker};
+use std::fmt::{self, Write};
 
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
+
+/// Text goes nowhere.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
 
 fn of<'a>(leaks: &'a [Leak], function: &str) -> Vec<&'a Leak> {
     leaks.iter().filter(|leak| leak.site.place.function.contains(function)).collect()
@@ -60,6 +70,9 @@ fn growth_over_marks_is_evidence_with_its_series() {
     let site = since.sites.iter().find(|it| it.place.function.contains("leaks::swelling"));
     assert_eq!(site.map(|site| site.live_blocks), Some(6));
     assert!(t.between("c", "no such mark").is_none());
+    // Showing it is none of the program's doing.
+    let shown = measure(|| write!(Nowhere, "{since}{}", leaks[0].evidence));
+    assert_eq!((shown.allocations, shown.frees), (0, 0));
 
     // Once it shrinks, it does not keep growing.
     kept.truncate(1);
