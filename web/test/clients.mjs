@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { launch } from "./browser.mjs";
 
 const [dhat, speedscope, svg] = process.argv.slice(2);
-const browser = await launch();
+const browser = await launch({ webgl: true });
 const folder = mkdtempSync(join(tmpdir(), "memscope-clients-"));
 const seen = {};
 try {
