@@ -144,7 +144,9 @@ export const CLASSES = ["program", "dependency", "without a name", "standard lib
 /** Classes up to this one are shown when others are folded. */
 export const LAST_SHOWN_CLASS = 2;
 const STD = 3;
-const ALLOCATOR = 5;
+const RUNTIME = 4;
+/** Of a stack that has only the library's functions, so many outermost say what it is; as the report for a terminal has it. */
+const MAX_LIBRARY = 3;
 const KINDS = ["", "malloc", "calloc", "realloc", "aligned"];
 
 function sums(differences: number[]): Float64Array {
@@ -335,20 +337,41 @@ export class Profile {
     const site = this.sitesOf(line, "allocated")[0]!;
     let head: Head = { fn: -1, via: -1, frame: -1 };
     let via = -1;
-    let rest = -1;
+    // Where none is the program's: the first stretch of the library's frames, else the first of the runtime, else any.
+    const library: number[] = [];
+    let isOver = false;
+    let runtime = -1;
+    let any = -1;
+    let hasBegun = false;
     for (const frame of this.frames(this.siteStack[site]!)) {
-      const cls = frames.class[frame]!;
+      // Beyond where libc starts a program there is only its entry, which may have no name to know it by.
+      const cls = hasBegun ? RUNTIME : frames.class[frame]!;
+      hasBegun ||= this.isStart(frames.function[frame]!);
       if (cls <= LAST_SHOWN_CLASS) {
         head = { fn: frames.function[frame]!, via, frame };
         break;
       }
-      if (cls === STD) via = frames.function[frame]!;
-      if (rest < 0 && cls !== ALLOCATOR) rest = frame;
-      if (this.isStart(frames.function[frame]!)) break;
+      if (cls === STD) {
+        via = frames.function[frame]!;
+        if (!isOver && !this.isSame(library.at(-1), frame)) library.push(frame);
+      } else if (library.length > 0) isOver = true;
+      if (cls === RUNTIME && runtime < 0) runtime = frame;
+      if (any < 0) any = frame;
     }
-    if (head.fn < 0 && rest >= 0) head = { fn: frames.function[rest]!, via: -1, frame: rest };
+    if (head.fn < 0) {
+      // What was asked of a library says more than how it does it: the innermost of its functions are folded.
+      const shown = library.length > MAX_LIBRARY + 1 ? library.at(-MAX_LIBRARY) : library[0];
+      const frame = shown ?? (runtime >= 0 ? runtime : any);
+      if (frame >= 0) head = { fn: frames.function[frame]!, via: -1, frame };
+    }
     this.heads[line] = head;
     return head;
+  }
+
+  /** Whether two frames are the same function at the same place, as in recursion. */
+  private isSame(a: number | undefined, b: number): boolean {
+    const { function: fn, file, line } = this.data.frames;
+    return a !== undefined && fn[a] === fn[b] && file[a] === file[b] && line[a] === line[b];
   }
 
   /** The types of a line, that of the site with the most of a metric first; only what is called a type, not a function. */

@@ -56,6 +56,42 @@ fn a_stack_of_the_library_alone_has_a_name() {
 }
 
 #[test]
+fn the_page_names_a_stack_as_its_first_sentence_does() {
+    let cases: [(&[profiles::Code], &str); 5] = [
+        (&[&["malloc"], &["std::a"], &["std::b"], &["_start"]], "std::a"),
+        (&[&["malloc"], &["std::a"], &["std::b"], &["std::c"], &["std::d"], &["std::e"]], "std::c"),
+        // Recursion is one function, and what the runtime calls further out is another stretch.
+        (
+            &[
+                &["malloc"],
+                &["std::a"],
+                &["std::a"],
+                &["std::b"],
+                &["std::c"],
+                &["std::d"],
+                &["std::rt::init"],
+                &["std::e"],
+            ],
+            "std::a",
+        ),
+        (&[&["malloc"], &["std::rt::init"], &["_start"]], "std::rt::init"),
+        (&[&["malloc"]], "malloc"),
+    ];
+    for (case, (stack, name)) in cases.into_iter().enumerate() {
+        let mut builder = profiles::Builder::new("/usr/bin/shop");
+        let counts =
+            Counts { allocations: 1, peak_blocks: 1, peak_bytes: 1024, ..Counts::default() };
+        builder.site(&[stack], Kind::Malloc, counts);
+        builder.add_up();
+        let page = page(&builder.profile);
+        let seen = drive(&page, &format!("library_{case}"), "heads.mjs");
+        let sentence = seen["sentence"].as_str().expect("a sentence");
+        assert!(sentence.ends_with(&format!("from one site: {name}.")), "{sentence}");
+        assert_eq!(seen["heads"][0], *name, "{sentence}");
+    }
+}
+
+#[test]
 fn the_data_is_the_profile() {
     let profile = profiles::order_service();
     let data = data(&page(&profile));
@@ -98,12 +134,17 @@ fn an_empty_profile_has_a_page() {
 
 /// The page in Chromium, driven by `web/test/page.mjs` as a person would. Gives what was seen.
 fn browse(page: &str, name: &str) -> serde_json::Value {
+    drive(page, name, "page.mjs")
+}
+
+/// The page in Chromium, driven by a script. Gives what it printed.
+fn drive(page: &str, name: &str, script: &str) -> serde_json::Value {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = folder.join(format!("{name}.html"));
     std::fs::write(&file, page).expect("the folder can be written to");
     let web = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web");
     let output = std::process::Command::new("timeout")
-        .args(["180", "node", "test/page.mjs"])
+        .args(["180", "node", &format!("test/{script}")])
         .arg(&file)
         .current_dir(web)
         .output()
