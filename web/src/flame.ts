@@ -89,13 +89,14 @@ export function flame(options: FlameOptions): HTMLElement {
     // A stack of our own: stacks of programs can be deeper than the script's.
     const open: { box: Box; x: number; row: number }[] = [{ box: focus, x: 0, row: base }];
     const scale = focus.value > 0 ? width / focus.value : 0;
+    const least = scale > 0 ? MIN_WIDTH / scale : Infinity;
     while (open.length > 0) {
       const { box, x, row } = open.pop()!;
       placed.push({ box, x, y: row * ROW, width: box.value * scale });
       rows = Math.max(rows, row + 1);
       if (row - base >= MAX_ROWS) continue;
       let left = x;
-      for (const child of box.children()) {
+      for (const child of box.children(least)) {
         const wide = child.value * scale;
         // Children come largest first: what follows is smaller still.
         if (wide < MIN_WIDTH) break;
@@ -173,7 +174,8 @@ export function flame(options: FlameOptions): HTMLElement {
     return `${amount(box.value)} (${whole})${self} · ${profile.fullName(box.fn)} · ${CLASSES[box.cls]}`;
   }
 
-  function choose(box: Box | null): void {
+  /** Says what is chosen in words. */
+  function say(box: Box | null): void {
     chosen = box;
     if (box) {
       said.replaceChildren(h("span", {}, describe(box)), " ");
@@ -181,12 +183,16 @@ export function flame(options: FlameOptions): HTMLElement {
         said.append(h("button", { type: "button", onclick: () => options.onSearch(box.fn) }, "Its sites"));
       }
     } else said.replaceChildren();
+  }
+
+  function choose(box: Box): void {
+    say(box);
     draw();
   }
 
   function zoom(box: Box): void {
     focus = box;
-    choose(box === root ? null : box);
+    say(box === root ? null : box);
     arrange();
   }
 

@@ -21,6 +21,9 @@ function start(profile: Profile): void {
   const views = VIEWS.filter((view) => view.is(profile));
   let state = read();
   let typing = 0;
+  /** When the last search was done, and how long it took. */
+  let searched = 0;
+  let cost = 0;
 
   const search = h("input", {
     type: "search",
@@ -29,13 +32,20 @@ function start(profile: Profile): void {
     spellcheck: "false",
     oninput: () => {
       clearTimeout(typing);
-      typing = window.setTimeout(() => {
-        // Elsewhere a search means: which sites?
-        const isHere = views.find((view) => view.id === state.view)?.isSearched;
-        go(isHere ? { q: search.value } : { q: search.value, view: "sites" });
-      }, 120);
+      // At once; but of what is typed faster than can be searched, only the last.
+      const wait = searched + 2 * cost - performance.now();
+      if (wait <= 0) find();
+      else typing = window.setTimeout(find, wait);
     },
   });
+  function find(): void {
+    const begun = performance.now();
+    // Elsewhere a search means: which sites?
+    const isHere = views.find((view) => view.id === state.view)?.isSearched;
+    go(isHere ? { q: search.value } : { q: search.value, view: "sites" });
+    requestAnimationFrame(() => setTimeout(() => (cost = (searched = performance.now()) - begun)));
+    searched = performance.now();
+  }
   const metrics = h(
     "select",
     { "aria-label": "What is counted", onchange: () => go({ metric: metrics.value as MetricId, sort: "" }) },
@@ -110,7 +120,7 @@ function start(profile: Profile): void {
     } else if (view && event.key.length === 1) go({ view: view.id, sort: "", line: -1 });
   });
   show();
-  prepare(profile);
+  prepare(profile, views);
 }
 
 unpack()

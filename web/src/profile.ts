@@ -2,6 +2,9 @@
 //
 // Invariant: whatever is shown as an amount is a sum of the profile's own numbers by site; nothing is estimated here.
 
+/** As they come, and then as an array of a type. */
+type Numbers = number[] | Float64Array;
+
 export interface Payload {
   run: { exe: string; start_ms: number; duration_ms: number; mode: string; interval_bytes: number; version: string };
   completeness: {
@@ -45,13 +48,13 @@ export interface Payload {
     kind: number[];
     truncated: number[];
     first_ms: number[];
-    allocations: number[];
-    allocated_bytes: number[];
+    allocations: Numbers;
+    allocated_bytes: Numbers;
     live_blocks: number[];
-    live_bytes: number[];
-    temporary: number[];
+    live_bytes: Numbers;
+    temporary: Numbers;
     peak_blocks: number[];
-    peak_bytes: number[];
+    peak_bytes: Numbers;
   };
   types: {
     name: string;
@@ -115,9 +118,9 @@ export interface Payload {
     changes: number[];
     rest_allocated_bytes: number[];
     line: number[];
-    live_bytes: number[];
-    allocated_bytes: number[];
-    allocations: number[];
+    live_bytes: Numbers;
+    allocated_bytes: Numbers;
+    allocations: Numbers;
   };
   snippets: { file: number; first_line: number; text: string[] }[];
 }
@@ -148,6 +151,9 @@ const RUNTIME = 4;
 /** Of a stack that has only the library's functions, so many outermost say what it is; as the report for a terminal has it. */
 const MAX_LIBRARY = 3;
 const KINDS = ["", "malloc", "calloc", "realloc", "aligned"];
+
+/** The columns of the sites that are metrics. */
+const COLUMNS = [["peak_bytes", "peak"], ["live_bytes", "live"], ["allocated_bytes", "allocated"], ["allocations", "allocations"], ["temporary", "temporary"]] as const;
 
 function sums(differences: number[]): Float64Array {
   const numbers = new Float64Array(differences.length);
@@ -198,6 +204,8 @@ export class Profile {
   readonly lineLiveBlocks: Float64Array;
   readonly linePeakBlocks: Float64Array;
   readonly lineFirst: Float64Array;
+  /** Mean size of a line's allocations. */
+  readonly lineMean: Float64Array;
   readonly ms: Float64Array;
   readonly live: Float64Array;
   /** End of each span in milliseconds. */
@@ -211,6 +219,7 @@ export class Profile {
   private startFunctions: Uint8Array;
   private lowerNames: string[] | undefined;
   private typeLines: number[][] | undefined;
+  private changes: (Changes & { from: number; to: number }) | undefined;
 
   constructor(data: Payload) {
     this.data = data;
@@ -234,11 +243,11 @@ export class Profile {
     for (let i = 0; i < count; i++) lines = Math.max(lines, this.siteLine[i]! + 1);
     this.lines = lines;
     this.bySite = {
-      peak: Float64Array.from(sites.peak_bytes),
-      live: Float64Array.from(sites.live_bytes),
-      allocated: Float64Array.from(sites.allocated_bytes),
-      allocations: Float64Array.from(sites.allocations),
-      temporary: Float64Array.from(sites.temporary),
+      peak: new Float64Array(sites.peak_bytes),
+      live: new Float64Array(sites.live_bytes),
+      allocated: new Float64Array(sites.allocated_bytes),
+      allocations: new Float64Array(sites.allocations),
+      temporary: new Float64Array(sites.temporary),
     };
     const byLine = (values: ArrayLike<number>) => {
       const sum = new Float64Array(lines);
@@ -259,6 +268,8 @@ export class Profile {
       const line = this.siteLine[i]!;
       this.lineFirst[line] = Math.min(this.lineFirst[line]!, this.siteFirst[i]!);
     }
+    const { allocated, allocations } = this.byLine;
+    this.lineMean = allocated.map((bytes, line) => bytes / Math.max(1, allocations[line]!));
     this.ms = sums(timeline.ms);
     this.live = sums(timeline.live_bytes);
     this.spanEnd = Float64Array.from(spans.samples, (samples) => this.ms[samples - 1] ?? 0);
@@ -271,6 +282,11 @@ export class Profile {
       temporary: totals.temporary,
     };
     this.heads = new Array(lines);
+    // What is held twice need not be, and the collector of garbage looks through long lists of numbers that are not arrays of a type.
+    data.stacks = { up: [], address: [] };
+    Object.assign(sites, { stack: [], line: [], first_ms: [], ...Object.fromEntries(COLUMNS.map(([name, id]) => [name, this.bySite[id]])) });
+    spans.line = [];
+    for (const name of ["live_bytes", "allocated_bytes", "allocations"] as const) spans[name] = new Float64Array(spans[name]);
     this.startFunctions = Uint8Array.from(data.functions.name, (name) => (name.startsWith("__libc_start_") ? 1 : 0));
   }
 
@@ -424,31 +440,36 @@ export class Profile {
     const { files, frames, addresses } = this.data;
     const byFunction = this.matchingFunctions(text);
     const byFile = Uint8Array.from(files.name, has);
+    const { firstFrame, parent, address } = this;
+    const byFrame = new Uint8Array(frames.function.length);
+    for (let frame = 0; frame < byFrame.length; frame++) byFrame[frame] = byFunction[frames.function[frame]!]! | byFile[frames.file[frame]!]!;
     const byAddress = new Uint8Array(addresses.frames.length);
-    for (let address = 0; address < byAddress.length; address++) {
-      for (let i = this.firstFrame[address]!; i < this.firstFrame[address + 1]!; i++) {
-        const frame = addresses.frame[i]!;
-        if (byFunction[frames.function[frame]!] || byFile[frames.file[frame]!]) byAddress[address] = 1;
-      }
+    for (let at = 0; at < byAddress.length; at++) {
+      const end = firstFrame[at + 1]!;
+      for (let i = firstFrame[at]!; i < end; i++) byAddress[at]! |= byFrame[addresses.frame[i]!]!;
     }
     // Callers come before callees.
-    const byNode = new Uint8Array(this.parent.length);
-    for (let node = 1; node < byNode.length; node++) {
-      byNode[node] = byNode[this.parent[node]!]! | byAddress[this.address[node]!]!;
-    }
+    const byNode = new Uint8Array(parent.length);
+    for (let node = 1; node < byNode.length; node++) byNode[node] = byNode[parent[node]!]! | byAddress[address[node]!]!;
     const bySite = new Uint8Array(this.siteStack.length);
     const byType = Uint8Array.from([{ name: "" }, ...this.data.types], (type) => has(type.name));
     const { threads, thread_sets, sites } = this.data;
     const byThread = threads.map((thread) => has(threadName(thread)));
     const bySet = Uint8Array.from([[], ...thread_sets], (set) => (set.some((thread) => byThread[thread]) ? 1 : 0));
+    const { siteStack } = this;
     for (let site = 0; site < bySite.length; site++) {
-      bySite[site] = byNode[this.siteStack[site]!]! | byType[sites.heap_type[site] ?? 0]! | bySet[sites.threads[site] ?? 0]!;
+      bySite[site] = byNode[siteStack[site]!]! | byType[sites.heap_type[site] ?? 0]! | bySet[sites.threads[site] ?? 0]!;
     }
     return bySite;
   }
 
-  /** What changed by line in the spans that end after `from` and not after `to`. */
+  /** What changed by line in the spans that end after `from` and not after `to`. The last answer is kept. */
   between(from: number, to: number): Changes {
+    if (this.changes?.from !== from || this.changes.to !== to) this.changes = { from, to, ...this.changesOf(from, to) };
+    return this.changes;
+  }
+
+  private changesOf(from: number, to: number): Changes {
     const { spans } = this.data;
     const live = new Float64Array(this.lines);
     const allocated = new Float64Array(this.lines);
@@ -457,6 +478,7 @@ export class Profile {
     let rest = 0;
     let before = 0;
     let after = 0;
+    const { live_bytes, allocated_bytes, allocations: counts } = spans;
     spans.changes.forEach((changes, span) => {
       const end = this.live[spans.samples[span]! - 1] ?? 0;
       if (this.spanEnd[span]! <= from) before = end;
@@ -465,9 +487,9 @@ export class Profile {
         rest += spans.rest_allocated_bytes[span]!;
         for (let i = at; i < at + changes; i++) {
           const line = this.changeLine[i]!;
-          live[line]! += spans.live_bytes[i]!;
-          allocated[line]! += spans.allocated_bytes[i]!;
-          allocations[line]! += spans.allocations[i]!;
+          live[line]! += live_bytes[i]!;
+          allocated[line]! += allocated_bytes[i]!;
+          allocations[line]! += counts[i]!;
         }
       }
       at += changes;
@@ -505,9 +527,10 @@ export class Profile {
   /** The lines with the most of a metric. */
   top(metric: MetricId, n: number): number[] {
     const values = this.byLine[metric];
-    const lines: number[] = [];
-    for (let line = 0; line < values.length; line++) if (values[line]! > 0) lines.push(line);
-    return largest(lines, values, n);
+    const lines = new Int32Array(values.length);
+    let count = 0;
+    for (let line = 0; line < values.length; line++) if (values[line]! > 0) lines[count++] = line;
+    return largest(lines.subarray(0, count), values, n);
   }
 }
 
@@ -515,7 +538,7 @@ export class Profile {
 const FEW = 256;
 
 /** The `n` of `lines`, which ascend, with the largest keys, largest first. One pass if `n` is small, else a fast sort of numbers. */
-export function largest(lines: number[], keys: Float64Array, n: number): number[] {
+export function largest(lines: Int32Array, keys: Float64Array, n: number): number[] {
   const limit = n <= FEW ? limitOfFew(lines, keys, n) : limitOf(lines, keys, n);
   const least: number[] = [];
   for (const line of lines) if (keys[line]! >= limit) least.push(line);
@@ -523,7 +546,7 @@ export function largest(lines: number[], keys: Float64Array, n: number): number[
 }
 
 /** The `n`th largest key: the `n` largest so far are kept in order, and few lines are larger than the last of them. */
-function limitOfFew(lines: number[], keys: Float64Array, n: number): number {
+function limitOfFew(lines: Int32Array, keys: Float64Array, n: number): number {
   const top = new Float64Array(Math.max(1, n)).fill(-Infinity);
   for (const line of lines) {
     const key = keys[line]!;
@@ -535,7 +558,7 @@ function limitOfFew(lines: number[], keys: Float64Array, n: number): number {
   return top[top.length - 1]!;
 }
 
-function limitOf(lines: number[], keys: Float64Array, n: number): number {
+function limitOf(lines: Int32Array, keys: Float64Array, n: number): number {
   const sorted = new Float64Array(lines.length);
   for (let i = 0; i < sorted.length; i++) sorted[i] = keys[lines[i]!]!;
   sorted.sort();

@@ -4,7 +4,10 @@ import { h, type Child } from "./dom.ts";
 import { bytes, count, counted, duration, elide, share } from "./format.ts";
 import { CLASSES, LAST_SHOWN_CLASS, METRICS, largest, threadName, type Metric, type MetricId, type Profile } from "./profile.ts";
 
-const PAGE_ROWS = 40;
+/** So many rows are made at first: about as many as there is room for. */
+function pageRows(): number {
+  return Math.max(20, Math.ceil(innerHeight / 36));
+}
 
 export function amount(metric: Metric, value: number): string {
   return metric.isBytes ? bytes(value) : count(value);
@@ -160,14 +163,15 @@ export interface Column {
   help?: string;
   /** Hidden where there is little room. */
   isWide?: boolean;
-  value: (line: number) => number;
+  /** By line, what is sorted by. */
+  keys: () => Float64Array;
   show: (line: number) => Child;
 }
 
 export interface TableOptions {
   profile: Profile;
   /** Ascending. */
-  lines: number[];
+  lines: Int32Array;
   columns: Column[];
   sort: string;
   /** The line that is open, -1: none. */
@@ -183,36 +187,32 @@ export function table(options: TableOptions): HTMLElement {
   const { profile, columns, metric } = options;
   if (options.lines.length === 0) return h("p", { class: "empty" }, options.empty);
   const by = columns.find((column) => column.id === options.sort) ?? columns[0]!;
-  const keys = new Float64Array(profile.lines);
-  for (const line of options.lines) keys[line] = by.value(line);
+  const keys = by.keys();
   const { lines, open } = options;
   const body = h("tbody");
   let shown = 0;
   const more = h("button", { type: "button", class: "more", onclick: () => grow() }, "");
   function row(line: number): void {
-    const details = h("tr", { class: "detail-row", hidden: true }, h("td", { colspan: columns.length + 1 }));
+    let details: HTMLElement | null = null;
     const toggle = h("button", { type: "button", class: "toggle", "aria-expanded": "false" }, headOf(profile, line, metric.id));
     const unfold = (isOpen: boolean) => {
       toggle.setAttribute("aria-expanded", String(isOpen));
-      details.hidden = !isOpen;
-      if (isOpen) details.firstElementChild!.replaceChildren(detail(profile, line, metric));
+      details?.remove();
+      details = isOpen ? h("tr", { class: "detail-row" }, h("td", { colspan: columns.length + 1 }, detail(profile, line, metric))) : null;
+      if (details) whole.after(details);
     };
     toggle.addEventListener("click", () => {
-      const isOpen = details.hidden === true;
+      const isOpen = details === null;
       unfold(isOpen);
       options.onOpen(isOpen ? line : -1);
     });
-    body.append(
-      h(
-        "tr",
-        {},
-        h("td", { class: "what" }, toggle),
-        ...columns.map((column) =>
-          h("td", { class: `number${column.isWide && column !== by ? " wide" : ""}` }, column.show(line)),
-        ),
-      ),
-      details,
+    const whole = h(
+      "tr",
+      {},
+      h("td", { class: "what" }, toggle),
+      ...columns.map((column) => h("td", { class: `number${column.isWide && column !== by ? " wide" : ""}` }, column.show(line))),
     );
+    body.append(whole);
     if (line === open) {
       unfold(true);
       requestAnimationFrame(() => toggle.scrollIntoView({ block: "center" }));
@@ -220,7 +220,7 @@ export function table(options: TableOptions): HTMLElement {
   }
   function grow(): void {
     // Doubled each time, so that the end can be reached.
-    const rows = Math.max(PAGE_ROWS, shown, place + 1 - shown);
+    const rows = Math.max(pageRows(), shown, place + 1 - shown);
     for (const line of largest(lines, keys, shown + rows).slice(shown)) row(line);
     shown = Math.min(lines.length, shown + rows);
     more.hidden = shown === lines.length;

@@ -21,7 +21,7 @@ export interface State {
   theme: "" | "light" | "dark";
 }
 
-const DEFAULTS: State = {
+export const DEFAULTS: Readonly<State> = {
   view: "overview",
   metric: "peak",
   q: "",

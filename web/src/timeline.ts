@@ -4,6 +4,9 @@ import { h, s } from "./dom.ts";
 import { duration, plainBytes } from "./format.ts";
 import type { Profile } from "./profile.ts";
 
+/** How wide the last one was drawn; 0: none was. */
+let lastWidth = 0;
+
 export interface TimelineOptions {
   profile: Profile;
   height: number;
@@ -44,9 +47,10 @@ export function timeline(options: TimelineOptions): HTMLElement {
     points.splice(after, 0, [totals.peak_ms, totals.peak_bytes]);
   }
   let span = options.span;
+  let width = 0;
 
-  function draw(): void {
-    const width = Math.max(200, frame.clientWidth);
+  function draw(wide: number): void {
+    width = lastWidth = Math.max(200, wide);
     const [left, right, top, bottom] = [64, 8, 18, 22];
     const x = (ms: number) => left + (ms / end) * (width - left - right);
     const y = (bytes: number) => top + (1 - bytes / max) * (height - top - bottom);
@@ -82,15 +86,20 @@ export function timeline(options: TimelineOptions): HTMLElement {
         `peak ${plainBytes(totals.peak_bytes)}${when}`,
       ),
     );
-    if (span) {
-      const from = x(Math.max(0, span[0]));
-      svg.append(s("rect", { class: "span", x: from, y: top, width: Math.max(1, x(span[1]) - from), height: y(0) - top }));
-    }
-    if (options.onBrush) brush(svg, (px) => Math.min(end, Math.max(0, ((px - left) / (width - left - right)) * end)));
+    const box = s("rect", { class: "span", y: top, height: y(0) - top });
+    const mark = () => {
+      const from = x(Math.max(0, span?.[0] ?? 0));
+      box.setAttribute("x", `${from}`);
+      box.setAttribute("width", `${span ? Math.max(1, x(span[1]) - from) : 0}`);
+    };
+    mark();
+    svg.append(box);
+    if (options.onBrush) brush(svg, (px) => Math.min(end, Math.max(0, ((px - left) / (width - left - right)) * end)), mark);
     frame.replaceChildren(svg);
   }
 
-  function brush(svg: SVGElement, ms: (px: number) => number): void {
+  /** Lets a span be dragged; `mark` shows it. */
+  function brush(svg: SVGElement, ms: (px: number) => number, mark: () => void): void {
     const at = (event: PointerEvent) => ms(event.clientX - frame.getBoundingClientRect().left);
     svg.classList.add("brush");
     svg.addEventListener("pointerdown", (event) => {
@@ -99,7 +108,7 @@ export function timeline(options: TimelineOptions): HTMLElement {
       const move = (event: PointerEvent) => {
         const now = at(event);
         span = [Math.min(start, now), Math.max(start, now)];
-        draw();
+        mark();
       };
       const up = (event: PointerEvent) => {
         removeEventListener("pointermove", move);
@@ -107,7 +116,7 @@ export function timeline(options: TimelineOptions): HTMLElement {
         removeEventListener("pointercancel", up);
         // A click without a way takes the choice back.
         span = Math.abs(at(event) - start) < end / 400 ? null : span;
-        draw();
+        mark();
         options.onBrush!(span, true);
       };
       addEventListener("pointermove", move);
@@ -116,7 +125,9 @@ export function timeline(options: TimelineOptions): HTMLElement {
     });
   }
 
-  new ResizeObserver(draw).observe(frame);
+  // At the width of the last one, which is seldom another: to wait for the layout would cost a second one.
+  if (lastWidth > 0) draw(lastWidth);
+  new ResizeObserver(() => frame.clientWidth !== width && draw(frame.clientWidth)).observe(frame);
   return frame;
 }
 

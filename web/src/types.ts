@@ -9,7 +9,7 @@ import { plainTable, type Page } from "./views.ts";
 type Row = Payload["types"][number];
 
 /** So many types are shown at first. */
-const ROWS = 80;
+const ROWS = 40;
 /** More sites of one type than this are not listed. */
 const MAX_SITES = 50;
 

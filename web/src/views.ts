@@ -5,9 +5,9 @@ import { flame, legend } from "./flame.ts";
 import { bytes, count, counted, duration, elide, share, signed } from "./format.ts";
 import { METRICS, largest, threadName, type MetricId, type Profile } from "./profile.ts";
 import { amount, detail, headOf, metricOf, table, type Column } from "./sites.ts";
-import type { State } from "./state.ts";
+import { DEFAULTS, type State } from "./state.ts";
 import { sparkline, timeline } from "./timeline.ts";
-import { Tree } from "./tree.ts";
+import { Tree, type Box } from "./tree.ts";
 import { types } from "./types.ts";
 
 /** What a view may do to the page. */
@@ -30,20 +30,25 @@ export interface View {
   draw(page: Page): HTMLElement;
 }
 
-const searches = new WeakMap<Profile, { q: string; lines: number[] }>();
+const searches = new WeakMap<Profile, { q: string; lines: Int32Array }>();
+const wholes = new WeakMap<Profile, Int32Array>();
 
 /** The lines with a site that the search finds, ascending. The last search is kept. */
-function found({ profile, state }: Page): number[] {
+function found({ profile, state }: Page): Int32Array {
+  if (state.q === "") {
+    let whole = wholes.get(profile);
+    if (!whole) wholes.set(profile, (whole = new Int32Array(profile.lines).map((_, line) => line)));
+    return whole;
+  }
   const known = searches.get(profile);
   if (known?.q === state.q) return known.lines;
   const isFound = new Uint8Array(profile.lines);
-  if (state.q === "") isFound.fill(1);
-  else {
-    const sites = profile.matches(state.q);
-    for (let site = 0; site < sites.length; site++) if (sites[site]) isFound[profile.siteLine[site]!] = 1;
-  }
-  const lines: number[] = [];
-  for (let line = 0; line < isFound.length; line++) if (isFound[line]) lines.push(line);
+  const sites = profile.matches(state.q);
+  for (let site = 0; site < sites.length; site++) if (sites[site]) isFound[profile.siteLine[site]!] = 1;
+  const all = new Int32Array(profile.lines);
+  let count = 0;
+  for (let line = 0; line < isFound.length; line++) if (isFound[line]) all[count++] = line;
+  const lines = all.subarray(0, count);
   searches.set(profile, { q: state.q, lines });
   return lines;
 }
@@ -110,21 +115,46 @@ function treeOf(profile: Profile, folded: boolean): Tree {
   return tree;
 }
 
-/** Makes what views need, while nobody waits for it. */
-export function prepare(profile: Profile): void {
-  const roots = (folded: boolean) => [false, true].map((inverse) => () => treeOf(profile, folded).root("peak", inverse).children());
-  const steps = [
-    () => treeOf(profile, true),
-    () => profile.lines > 0 && profile.head(0),
-    () => profile.matchingFunctions(""),
-    ...roots(true),
-    () => treeOf(profile, false),
-    ...roots(false),
+/** So long may a step of what is prepared take, if it can be cut. */
+const STEP_MS = 8;
+
+/** Makes the boxes that a flame graph of this width shows. */
+function makeBoxes(root: Box, width: number): void {
+  const open = [root];
+  const least = Math.max(root.value / width, 1);
+  for (let box = open.pop(); box; box = open.pop()) {
+    for (const child of box.children(least)) if (child.value >= least) open.push(child);
+  }
+}
+
+/**
+ * Makes what views need, while nobody waits for it, a little at a time: trees, and each view once, which is thrown away, but
+ * whose sums are kept and whose code is compiled then.
+ */
+export function prepare(profile: Profile, views: View[]): void {
+  const page: Page = { profile, state: { ...DEFAULTS }, go: () => {}, note: () => {} };
+  const roots = (folded: boolean, inverse: boolean) =>
+    METRICS.map(({ id }) => () => makeBoxes(treeOf(profile, folded).root(id, inverse), innerWidth));
+  // A step that says false has more to do.
+  const steps: (() => unknown)[] = [
+    () => treeOf(profile, true).grow(STEP_MS),
+    ...views.map((view) => () => void view.draw(page)),
+    ...["a", "e"].map((q) => () => void found({ ...page, state: { ...page.state, q } })),
+    ...METRICS.map(({ id }) => () => void profile.top(id, 1)),
+    ...[true, false].flatMap((folded) => [
+      () => treeOf(profile, folded).grow(STEP_MS),
+      ...roots(folded, false),
+      () => treeOf(profile, folded).prepare(STEP_MS),
+      ...roots(folded, true),
+    ]),
   ];
   const soon = { timeout: 400 };
-  const next = () => {
-    steps.shift()?.();
+  const next = (deadline: IdleDeadline) => {
+    do {
+      if (steps[0]!() !== false) steps.shift();
+    } while (steps.length > 0 && deadline.timeRemaining() > STEP_MS);
     if (steps.length > 0) requestIdleCallback(next, soon);
+    else performance.mark("memscope-prepared");
   };
   // A browser that finds no idle time under load would leave it to the first click.
   requestIdleCallback(next, soon);
@@ -174,7 +204,7 @@ function siteColumns(profile: Profile): Column[] {
     label: metric.label,
     help: metric.help,
     isWide: true,
-    value: (line) => profile.byLine[metric.id][line]!,
+    keys: () => profile.byLine[metric.id],
     show: (line) => {
       const value = profile.byLine[metric.id][line]!;
       return value === 0
@@ -182,15 +212,14 @@ function siteColumns(profile: Profile): Column[] {
         : h("span", {}, amount(metric, value), " ", h("small", {}, share(value, profile.total[metric.id])));
     },
   }));
-  const mean = (line: number) => profile.byLine.allocated[line]! / Math.max(1, profile.byLine.allocations[line]!);
   columns.push(
-    { id: "mean", label: "Mean size", isWide: true, value: mean, show: (line) => bytes(Math.round(mean(line))) },
+    { id: "mean", label: "Mean size", isWide: true, keys: () => profile.lineMean, show: (line) => bytes(Math.round(profile.lineMean[line]!)) },
     {
       id: "first",
       label: "First",
       help: "When the first allocation came",
       isWide: true,
-      value: (line) => profile.lineFirst[line]!,
+      keys: () => profile.lineFirst,
       show: (line) => duration(profile.lineFirst[line]!),
     },
   );
@@ -230,10 +259,10 @@ function time(page: Page): HTMLElement {
     const { grown, rest } = changes;
     const edges = profile.edges(from, to);
     const columns: Column[] = [
-      { id: "grown", label: "Grown", help: "Live bytes at the end of the span less those at its start", value: (line) => changes.live[line]!, show: (line) => signed(bytes(changes.live[line]!), changes.live[line]!) },
-      { id: "shrunk", label: "Shrunk", isWide: true, value: (line) => -changes.live[line]!, show: (line) => (changes.live[line]! < 0 ? bytes(changes.live[line]!) : h("small", {}, "–")) },
-      { id: "allocated", label: "Allocated bytes", isWide: true, value: (line) => changes.allocated[line]!, show: (line) => bytes(changes.allocated[line]!) },
-      { id: "allocations", label: "Allocations", isWide: true, value: (line) => changes.allocations[line]!, show: (line) => count(changes.allocations[line]!) },
+      { id: "grown", label: "Grown", help: "Live bytes at the end of the span less those at its start", keys: () => changes.live, show: (line) => signed(bytes(changes.live[line]!), changes.live[line]!) },
+      { id: "shrunk", label: "Shrunk", isWide: true, keys: () => changes.live.map((bytes) => -bytes), show: (line) => (changes.live[line]! < 0 ? bytes(changes.live[line]!) : h("small", {}, "–")) },
+      { id: "allocated", label: "Allocated bytes", isWide: true, keys: () => changes.allocated, show: (line) => bytes(changes.allocated[line]!) },
+      { id: "allocations", label: "Allocations", isWide: true, keys: () => changes.allocations, show: (line) => count(changes.allocations[line]!) },
     ];
     const sort = columns.some((it) => it.id === state.sort) ? state.sort : "grown";
     below.replaceChildren(
@@ -361,8 +390,8 @@ function variables({ profile }: Page): HTMLElement {
 function leaks(page: Page): HTMLElement {
   const { profile, state } = page;
   const lines = found(page).filter((line) => profile.byLine.live[line]! > 0);
-  const most = largest(lines, profile.byLine.live, 2000).sort((a, b) => a - b);
-  const histories = profile.histories(most);
+  const most = Int32Array.from(largest(lines, profile.byLine.live, 2000)).sort();
+  const histories = profile.histories([...most]);
   const evidence = (line: number): string => {
     const frees = profile.byLine.allocations[line]! - profile.lineLiveBlocks[line]!;
     const words = [frees === 0 ? "nothing from here was ever freed" : `${counted(frees, "block")} of it freed`];
@@ -388,27 +417,27 @@ function leaks(page: Page): HTMLElement {
     {
       id: "live",
       label: "Live at end",
-      value: (line) => profile.byLine.live[line]!,
+      keys: () => profile.byLine.live,
       show: (line) => h("span", {}, bytes(profile.byLine.live[line]!), " ", h("small", {}, share(profile.byLine.live[line]!, profile.total.live))),
     },
     {
       id: "blocks",
       label: "Blocks",
       isWide: true,
-      value: (line) => profile.lineLiveBlocks[line]!,
+      keys: () => profile.lineLiveBlocks,
       show: (line) => `${count(profile.lineLiveBlocks[line]!)} of ${count(profile.byLine.allocations[line]!)}`,
     },
     {
       id: "trend",
       label: "Over time",
       isWide: true,
-      value: (line) => profile.byLine.live[line]!,
+      keys: () => profile.byLine.live,
       show: (line) => {
         const history = histories.get(line);
         return history && history.length > 1 ? sparkline(history, "Live bytes of this site over the run") : "–";
       },
     },
-    { id: "evidence", label: "Evidence", isWide: true, value: (line) => profile.byLine.live[line]!, show: (line) => h("span", { class: "words" }, evidence(line)) },
+    { id: "evidence", label: "Evidence", isWide: true, keys: () => profile.byLine.live, show: (line) => h("span", { class: "words" }, evidence(line)) },
   ];
   return h(
     "section",
