@@ -146,15 +146,6 @@ export class Tree {
     }
   }
 
-  /** By node, what ends there. */
-  private selfOf(metric: MetricId): Float64Array {
-    const self = new Float64Array(this.size);
-    const values = this.profile.bySite[metric];
-    const { siteStack } = this.profile;
-    for (let site = 0; site < values.length; site++) self[this.ends[siteStack[site]!]!]! += values[site]!;
-    return self;
-  }
-
   /** The tree by a metric, callers outside; or inside out, what allocated at the root. It is kept, with what was seen of it. */
   root(metric: MetricId, inverse: boolean): Box {
     const key = `${metric} ${inverse}`;
@@ -165,16 +156,21 @@ export class Tree {
   }
 
   private forward(metric: MetricId): Box {
-    const total = this.selfOf(metric);
+    const total = new Float64Array(this.size);
+    const values = this.profile.bySite[metric];
+    const { siteStack } = this.profile;
+    for (let site = 0; site < values.length; site++) total[this.ends[siteStack[site]!]!]! += values[site]!;
     for (let node = total.length - 1; node > 0; node--) total[this.parent[node]!]! += total[node]!;
     return new Forward({ tree: this, total }, 0, null);
   }
 
   private inverse(metric: MetricId): Box {
-    const self = this.selfOf(metric);
-    const { nodes, common, depth } = this.finished();
+    const { nodes, common, depth, place } = this.finished();
     const sums = new Float64Array(nodes.length + 1);
-    for (let i = 0; i < nodes.length; i++) sums[i + 1] = sums[i]! + self[nodes[i]!]!;
+    const values = this.profile.bySite[metric];
+    const { siteStack } = this.profile;
+    for (let site = 0; site < values.length; site++) sums[place[this.ends[siteStack[site]!]!]! + 1]! += values[site]!;
+    for (let i = 0; i < nodes.length; i++) sums[i + 1]! += sums[i]!;
     return new Inverse({ tree: this, nodes, common, depth, sums }, -1, 0, 0, nodes.length, null);
   }
 
@@ -311,6 +307,8 @@ class InsideOut {
   readonly common: Int32Array;
   /** By node, how many functions it is below the root. */
   readonly depth: Int32Array;
+  /** By node at which a stack ends, where it stands in `nodes`. */
+  place = new Int32Array();
   private readonly steps: Iterator<void>;
   private isDone = false;
 
@@ -381,5 +379,7 @@ class InsideOut {
         yield;
       }
     }
+    this.place = new Int32Array(tree.size);
+    for (let i = 0; i < nodes.length; i++) this.place[nodes[i]!] = i;
   }
 }
