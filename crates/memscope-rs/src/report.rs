@@ -75,7 +75,7 @@ impl fmt::Display for Place {
 /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
 /// let kept = vec![0_u8; 1000];
 /// let report = memscope_rs::tracker!().analyze();
-/// let of_kept = |site: &&memscope_rs::SiteReport| site.counts.live_bytes() == 1000;
+/// let of_kept = |site: &&memscope_rs::SiteReport| site.counts.live_bytes() >= 1000;
 /// let site = report.sites.iter().find(of_kept).unwrap();
 /// println!("{} blocks are alive at {}, called by", site.counts.live_blocks(), site.place);
 /// site.stack.iter().for_each(|place| println!("  {place}"));
