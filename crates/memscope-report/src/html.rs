@@ -13,6 +13,7 @@
 //! Deliberately absent: reading source files, which the caller does (see [`Sources::text`]).
 
 mod columns;
+mod interner;
 mod payload;
 mod sentence;
 mod snippets;
