@@ -4,12 +4,10 @@
 //! bounds of memory, and be the same when it is asked again.
 #![no_main]
 
-use flate2::{Compression, write::DeflateEncoder};
 use libfuzzer_sys::fuzz_target;
-use memscope_fuzz::{Memory, bounded};
+use memscope_fuzz::{Memory, bounded, framed};
 use memscope_profile::model::{Address, Counts, Module, Profile, Site, StackNode};
 use memscope_profile::symbolize::{NameCache, SymbolSearch, build_id, symbolize};
-use std::io::Write;
 use std::path::PathBuf;
 
 /// The program whose names are remembered. Its build id is that of the seeds.
@@ -106,20 +104,6 @@ fn damaged(whole: &[u8], edits: &[u8]) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// The body in a frame whose lengths and checksum fit.
-fn framed(head: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::none());
-    encoder.write_all(body).expect("memory");
-    let stored = encoder.finish().expect("memory");
-    let mut all = head.to_vec();
-    all.extend((body.len() as u64).to_le_bytes());
-    all.extend((stored.len() as u64).to_le_bytes());
-    all.extend(stored);
-    let checksum = crc32fast::hash(&all);
-    all.extend(checksum.to_le_bytes());
-    all
 }
 
 fuzz_target!(|bytes: &[u8]| {

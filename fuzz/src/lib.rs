@@ -1,4 +1,5 @@
-//! What the fuzz targets share: a bound on the memory that an input may cost, and a file in memory to put it into.
+//! What the fuzz targets share: a bound on the memory that an input may cost, a file in memory to put it into, and the frame
+//! of our files.
 //!
 //! Invariant: a file holds nothing of the input before. Deliberately absent: a bound on time, which libFuzzer has
 //! (`-timeout`).
@@ -7,6 +8,7 @@ mod counted;
 
 pub use counted::bounded;
 
+use flate2::{Compression, write::DeflateEncoder};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -95,4 +97,21 @@ pub fn pack(file: &File, out: &mut impl Write) -> std::io::Result<()> {
         at = end;
     }
     Ok(())
+}
+
+/// A body behind a head, in a frame whose lengths and checksum fit.
+///
+/// # Panics
+/// If there is no memory.
+pub fn framed(head: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(body).expect("memory");
+    let stored = encoder.finish().expect("memory");
+    let mut all = head.to_vec();
+    all.extend((body.len() as u64).to_le_bytes());
+    all.extend((stored.len() as u64).to_le_bytes());
+    all.extend(stored);
+    let checksum = crc32fast::hash(&all);
+    all.extend(checksum.to_le_bytes());
+    all
 }
