@@ -13,9 +13,9 @@ use crate::suppress;
 use crate::symbols::{look_into, symbolize};
 use crate::terminal::{Style, Voice};
 use memscope_profile::Profile;
+use memscope_profile::file;
 use memscope_profile::model::End;
 use memscope_profile::region::Region;
-use memscope_profile::{file, suppression};
 use memscope_region::header::MAGIC;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -41,11 +41,8 @@ pub(crate) fn report(options: &Report, voice: Voice) -> Result<u8, Error> {
         let suppressions = suppress::read(&options.suppressions)?;
         let mut profile = load(file, voice)?;
         suppress::apply(&suppressions, &mut profile);
-        if let Some(text) = &options.type_text
-            && suppression::keep_types(&mut profile, text) == 0
-        {
-            return Err(Error::new(format!("no block is of a type with {text:?} in its name"))
-                .hint("Types are shown by `--types 1000`; case matters."));
+        if let Some(text) = &options.type_text {
+            suppress::keep_types(&mut profile, text)?;
         }
         let outputs = options.targets.open()?;
         if outputs.is_empty() {

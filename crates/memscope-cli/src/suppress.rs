@@ -5,8 +5,8 @@
 
 use crate::error::{Error, reason};
 use memscope_profile::Profile;
-use memscope_profile::model::Warning;
-use memscope_profile::suppression::{Suppressed, Suppressions};
+use memscope_profile::model::{Counts, Warning};
+use memscope_profile::suppression::{self, Suppressed, Suppressions};
 use memscope_report::text;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -60,4 +60,22 @@ fn warning(suppressed: &Suppressed, profile: &Profile) -> Warning {
         ),
         hint: String::new(),
     }
+}
+
+/// Leaves out all sites but those of types with `text` in their names, and says so in the profile's warnings.
+pub(crate) fn keep_types(profile: &mut Profile, text: &str) -> Result<(), Error> {
+    if suppression::keep_types(profile, text) == 0 {
+        return Err(Error::new(format!("no block is of a type with {text:?} in its name"))
+            .hint("Types are shown by `--types 1000`; case matters."));
+    }
+    let mut shown = Counts::default();
+    profile.sites.iter().for_each(|site| shown.add(&site.counts));
+    profile.warnings.push(Warning {
+        message: format!(
+            "Only sites of types with {text:?} in their names are shown, with {}; the totals are of all.",
+            text::sums(&shown, &profile.run)
+        ),
+        hint: String::new(),
+    });
+    Ok(())
 }

@@ -106,6 +106,17 @@ fn every_output_says_it() {
         text.lines().find(|line| line.contains("in small")).unwrap_or_else(|| panic!("{text}"));
     assert!(text.contains("mean block") && line.contains("4.00 KiB"), "{text}");
 
+    // A report of one type says of what it is, and nothing of the others' blocks.
+    let text = written(&["report", &kept, "--type", "in small"]);
+    let shown =
+        "Only sites of types with \"in small\" in their names are shown, with 4.15 KiB at the peak";
+    for sentence in
+        [shown, "Of the bytes allocated at the sites that are shown", "; none of it at a site"]
+    {
+        assert!(text.contains(sentence), "{text}");
+    }
+    assert!(!text.contains("Of all bytes") && !text.contains("every block was freed"), "{text}");
+
     let csv = written(&["report", &kept, "--csv"]);
     let mut rows = csv.lines().map(|row| row.split(',').collect::<Vec<_>>());
     let head = rows.next().unwrap();

@@ -6,7 +6,9 @@ use super::page::{Breaks, Ink, Page, Span, elide_middle, span};
 use super::units::{bytes, count, counted, duration, share};
 use memscope_profile::analyze::Metric;
 use memscope_profile::estimate::unseen_bytes;
-use memscope_profile::model::{Completeness, End, Era, Inherited, MissCause, Mode, Profile, Run};
+use memscope_profile::model::{
+    Completeness, Counts, End, Era, Inherited, MissCause, Mode, Profile, Run,
+};
 use memscope_profile::types::TypeHistogram;
 use std::io;
 
@@ -198,7 +200,12 @@ pub(crate) fn facts(profile: &Profile) -> Vec<String> {
     if run.mode != Mode::Counting && !profile.types.is_empty() {
         let shares = TypeHistogram::new(profile, Metric::AllocatedBytes).shares;
         let figures = Figures::of(run);
-        facts.push(format!("Of all bytes allocated, {}.", by_type::evidence(&shares, figures)));
+        let of = if profile.suppressed == Counts::default() {
+            "Of all bytes allocated"
+        } else {
+            "Of the bytes allocated at the sites that are shown"
+        };
+        facts.push(format!("{of}, {}.", by_type::evidence(&shares, figures)));
     }
     if completeness.peak_uncertainty_bytes > 0 {
         facts.push(format!(

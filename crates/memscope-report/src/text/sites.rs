@@ -167,6 +167,11 @@ impl Writer<'_, '_, '_> {
         // Of sites that disagree with the totals, none may have more than all.
         let suppressed = section.metric.value(&self.analysis.profile().suppressed);
         let whole = section.whole.saturating_sub(suppressed).max(ranking.total);
+        if ranking.lines.is_empty() && whole == 0 && suppressed > 0 {
+            let text = format!("{}; none of it at a site that is shown.", section.about);
+            let about = [span(Ink::Strong, section.heading), span(Ink::Plain, text)];
+            return self.page.paragraph(0, 2, Breaks::Words, &about);
+        }
         if ranking.lines.is_empty() && whole == 0 {
             return self.page.paragraph(0, 2, Breaks::Words, &[span(Ink::Strong, section.nothing)]);
         }
