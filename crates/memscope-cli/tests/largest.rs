@@ -106,6 +106,10 @@ fn every_output_says_it() {
         text.lines().find(|line| line.contains("in small")).unwrap_or_else(|| panic!("{text}"));
     assert!(text.contains("mean block") && line.contains("4.00 KiB"), "{text}");
 
+    assert!(!text.contains("on a wider page"), "{text}");
+    let narrow = Outcome::of(memscope().args(["report", &kept]).env("COLUMNS", "90"));
+    assert!(narrow.stdout.contains("on a wider page: largest, allocated"), "{narrow:?}");
+
     // A report of one type says of what it is, and nothing of the others' blocks.
     let text = written(&["report", &kept, "--type", "in small"]);
     let shown =

@@ -29,15 +29,28 @@ pub(super) fn write(profile: &Profile, top: usize, page: &mut Page<'_>) -> io::R
     page.paragraph(0, 2, Breaks::Words, &[span(Ink::Strong, "Types"), span(Ink::Plain, about)])?;
     let (shown, rest) = histogram.present().split_at(top.min(histogram.present().len()));
     let names = shown.iter().map(|line| name(line)).collect();
-    table::write(
+    let left_out = table::write(
         ("type", names),
         columns(shown, &histogram, profile, figures),
         NAME_COLUMNS,
         page,
     )?;
-    if rest.is_empty() {
+    if !rest.is_empty() {
+        of_the_rest(rest, &histogram, figures, page)?;
+    }
+    if left_out.is_empty() {
         return Ok(());
     }
+    let text = format!(" …  on a wider page: {}", left_out.join(", "));
+    page.paragraph(0, 4, Breaks::Words, &[span(Ink::Faint, text)])
+}
+
+fn of_the_rest(
+    rest: &[TypeLine<'_>],
+    histogram: &TypeHistogram<'_>,
+    figures: Figures,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
     let bytes = rest.iter().fold(0, |sum: u64, line| sum.saturating_add(line.counts.peak_bytes));
     let share = figures.share(bytes, histogram.shares.total());
     let text = format!(

@@ -12,26 +12,28 @@ const FIRST_FIGURE_NAME_COLUMNS: usize = 6;
 
 /// Writes the table, indented by two. Names are cut to the most of `name_columns`, and to no fewer than the least of them in
 /// order to show a further figure: figures that find no place are left out, the last first. A page too narrow for both
-/// has the first figure.
+/// has the first figure. Returns the headings of what was left out.
 pub(super) fn write(
     names: (&str, Vec<&str>),
     figures: Vec<Column>,
     name_columns: RangeInclusive<usize>,
     page: &mut Page<'_>,
-) -> io::Result<()> {
+) -> io::Result<Vec<&'static str>> {
     let (heading, names) = names;
     let longest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
     let (least, most) = name_columns.into_inner();
     let mut name_columns = longest.clamp(columns(heading).min(most), most);
     let mut grid: Vec<(usize, Vec<String>)> = Vec::new();
     let mut used = 2;
+    let mut left_out = Vec::new();
     for (heading, lines) in figures {
         let mut cells = vec![heading.to_owned()];
         cells.extend(lines);
         let width = cells.iter().map(|cell| columns(cell)).max().unwrap_or(0) + 2;
         let room = if grid.is_empty() { least.min(FIRST_FIGURE_NAME_COLUMNS) } else { least };
-        if used + width + name_columns.min(room) > page.width() {
-            break;
+        if !left_out.is_empty() || used + width + name_columns.min(room) > page.width() {
+            left_out.push(heading);
+            continue;
         }
         used += width;
         grid.push((width, cells));
@@ -48,5 +50,5 @@ pub(super) fn write(
         let ink = if n == 0 { Ink::Faint } else { Ink::Plain };
         page.paragraph(2, 2, Breaks::Words, &[span(ink, text)])?;
     }
-    Ok(())
+    Ok(left_out)
 }

@@ -186,7 +186,7 @@ fn write_lines(
     let columns = all
         .into_iter()
         .map(|(heading, cell)| (heading, lines.iter().map(|line| cell(line, figures)).collect()));
-    table::write(("thread", names), columns.collect(), NAME_COLUMNS, page)
+    table::write(("thread", names), columns.collect(), NAME_COLUMNS, page).map(drop)
 }
 
 #[cfg(test)]
