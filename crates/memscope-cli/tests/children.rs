@@ -465,7 +465,11 @@ if __name__ == "__main__":
         // A pool ends its workers by SIGTERM, which may meet one in the middle of an event.
         let open = process["attempts"].as_u64().unwrap() - process["successes"].as_u64().unwrap();
         assert!(open <= u64::from(place != 0), "{process}");
-        assert_eq!(process["unfollowed_children"], u64::from(place == 0), "{process}");
+        // It may meet one before its start is heard of, too: at most an idle one of each of two pools (the fork server's
+        // are not ours). Who has no children lacks none.
+        let unfollowed = process["unfollowed_children"].as_u64().unwrap();
+        let most = if place == 0 { 3 } else { 0 };
+        assert!((u64::from(place == 0)..=most).contains(&unfollowed), "{process}");
     }
     let forked = family.processes().iter().find(|it| it["parent"] == 0).unwrap();
     assert!(!family.profile(&forked["pid"]).0["run"]["inherited"]["from"].is_null());
