@@ -457,8 +457,9 @@ export class Profile {
     const byThread = threads.map((thread) => has(threadName(thread)));
     const bySet = Uint8Array.from([[], ...thread_sets], (set) => (set.some((thread) => byThread[thread]) ? 1 : 0));
     const { siteStack } = this;
+    const { heap_type: types, threads: sets } = sites;
     for (let site = 0; site < bySite.length; site++) {
-      bySite[site] = byNode[siteStack[site]!]! | byType[sites.heap_type[site] ?? 0]! | bySet[sites.threads[site] ?? 0]!;
+      bySite[site] = byNode[siteStack[site]!]! | byType[types[site] ?? 0]! | bySet[sets[site] ?? 0]!;
     }
     return bySite;
   }

@@ -44,7 +44,8 @@ function found({ profile, state }: Page): Int32Array {
   if (known?.q === state.q) return known.lines;
   const isFound = new Uint8Array(profile.lines);
   const sites = profile.matches(state.q);
-  for (let site = 0; site < sites.length; site++) if (sites[site]) isFound[profile.siteLine[site]!] = 1;
+  const { siteLine } = profile;
+  for (let site = 0; site < sites.length; site++) isFound[siteLine[site]!]! |= sites[site]!;
   const all = new Int32Array(profile.lines);
   let count = 0;
   for (let line = 0; line < isFound.length; line++) if (isFound[line]) all[count++] = line;
@@ -139,7 +140,8 @@ export function prepare(profile: Profile, views: View[]): void {
   const steps: (() => unknown)[] = [
     () => treeOf(profile, true).grow(STEP_MS),
     ...views.map((view) => () => void view.draw(page)),
-    ...["a", "e"].map((q) => () => void found({ ...page, state: { ...page.state, q } })),
+    // Often enough that the browser's compiler has made the best of it.
+    ...["a", "e", "i", "n", "o", "t"].map((q) => () => void found({ ...page, state: { ...page.state, q } })),
     ...METRICS.map(({ id }) => () => void profile.top(id, 1)),
     ...[true, false].flatMap((folded) => [
       () => treeOf(profile, folded).grow(STEP_MS),
