@@ -39,7 +39,8 @@ static INSTANCES: Serial = Serial::new();
 /// them, some at a time. Reading adds up over the threads that recorded here at the same time. The instance itself has
 /// 64 bytes.
 ///
-/// An event that a signal handler records while it interrupts a record on the same thread may be lost.
+/// A signal handler should not record: where it interrupts a record on the same thread, one of the two may be lost, or be
+/// counted in the other's instance.
 ///
 /// `Display`, `Debug` and, with feature `serde`, `Serialize` show a reading.
 ///
