@@ -14,7 +14,7 @@
 //! Several walks may begin in one state: a function allocates, and others call it at one depth. They part at a slot, whose
 //! value leads from the entry of one walk to that of another, four entries at most.
 //!
-//! Nothing is written when a stack is recalled. The cached frames stay those of the last walk, which is as good: they are
+//! Nothing is written when a stack is recalled (but that an entry may be copied to the first place). The cached frames stay those of the last walk, which is as good: they are
 //! only ever believed after their slots were compared. Deliberately absent: walks with more checks than an entry
 //! holds, on foreign stacks, or that met no cached frame.
 
@@ -58,6 +58,9 @@ const _: () = assert!(size_of::<Path>() == 128);
 /// Entries that are looked at for one walk.
 const LEVELS: usize = 4;
 
+/// Of so many walks found beyond their first place, one is copied there.
+const FOUND_BEYOND: u32 = 256;
+
 /// Spreads words over places: 2^64 divided by the golden ratio.
 const SPREAD: usize = 0x9e37_79b9_7f4a_7c15;
 
@@ -68,6 +71,8 @@ pub struct Recent {
     bits: u32,
     /// Where the walk that was last looked for in vain is to be kept.
     vacant: *mut Path,
+    /// Walks that were found beyond their first place.
+    found_beyond: u32,
 }
 
 impl Recent {
@@ -79,7 +84,7 @@ impl Recent {
     fn with_room(arena: &mut Arena, bits: u32) -> Option<Self> {
         let place = arena.take(Self::bytes(bits))?;
         let paths = place.wrapping_add(place.align_offset(align_of::<Path>())).cast();
-        Some(Self { paths, bits, vacant: paths })
+        Some(Self { paths, bits, vacant: paths, found_beyond: 0 })
     }
 
     /// Pieces are aligned to 64 bytes: of one entry more, the part aligned to 128 is used.
@@ -113,6 +118,21 @@ impl Recent {
     pub fn clear(&mut self) {
         // SAFETY: the entries are ours, and all zeroes are entries.
         unsafe { self.paths.write_bytes(0, 1 << self.bits) };
+    }
+
+    /// Notes that a walk was found at `place`. Now and then it is copied to its first place, where a walk may stand that is
+    /// made no more; that one, if it is made after all, is kept again further on.
+    #[inline(always)]
+    fn note_found(&mut self, first_word: usize, place: *mut Path) {
+        let first = self.place(first_word);
+        if first == place {
+            return;
+        }
+        self.found_beyond = self.found_beyond.wrapping_add(1);
+        if self.found_beyond.is_multiple_of(FOUND_BEYOND) {
+            // SAFETY: two different entries, both ours.
+            unsafe { first.copy_from_nonoverlapping(place, 1) };
+        }
     }
 
     /// The entry that a word leads to.
@@ -232,7 +252,12 @@ impl Walker {
                 changed |= u32::from(unsafe { path.slot(entry, k) } != path.values[k]) << k;
             }
             if changed == 0 {
-                return if self.still_leads(path, entry) { path.counter } else { None };
+                if !self.still_leads(path, entry) {
+                    return None;
+                }
+                let counter = path.counter;
+                self.recent.note_found(first_word(pc, entry.sp, salt), place);
+                return counter;
             }
             // The innermost: all that lies within is as it was, so this is a slot that the walk would read.
             let k = changed.ilog2() as usize;

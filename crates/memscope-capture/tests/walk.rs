@@ -325,6 +325,39 @@ fn walks_that_part_further_out_are_recalled() {
     assert!(recalled > 50, "{recalled} of 100 stacks were recalled");
 }
 
+/// A walk that is made no more does not stand for ever where another is looked for first.
+#[test]
+fn a_walk_that_is_made_again_and_again_comes_to_its_first_place() {
+    let mut machine = Machine::new(7);
+    machine.call(0, 0);
+    machine.call(0, 1);
+    let enter = |machine: &mut Machine, way: usize| {
+        machine.call(1, way);
+        machine.call(0, way);
+    };
+    let is_first = |machine: &mut Machine| {
+        machine.push(pc(0, 0));
+        let entry = Entry { sp: machine.sp, rbp: machine.rbp };
+        machine.sp += 8;
+        // SAFETY: the entry is of the simulated stack, whose bounds the walker has.
+        (0..2).all(|salt| unsafe { machine.walker.recall(&PROCESS, entry, salt) }.is_some())
+    };
+    // By turns, so that each is remembered as far out as they part.
+    for round in 0..40 {
+        enter(&mut machine, round % 2);
+        machine.allocate(0);
+        machine.leave(2);
+    }
+    for way in [0, 1] {
+        enter(&mut machine, way);
+        for _ in 0..2000 {
+            machine.allocate(0);
+        }
+        assert!(is_first(&mut machine));
+        machine.leave(2);
+    }
+}
+
 /// Returning and calling again through the same sites writes the same words below, while an outer frame differs.
 #[test]
 fn an_outer_frame_that_changed_is_seen_through_equal_inner_frames() {
