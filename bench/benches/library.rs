@@ -11,7 +11,7 @@
 mod pair;
 
 use memscope_rs::{FutureExt, Memscope, RecordingMode, switch_to, task_scope, track, tracker};
-use pair::{CALLS, least_ns, pair, print};
+use pair::{CALLS, least_allocation_ns, least_ns, pair, print};
 use std::future::poll_fn;
 use std::hint::black_box;
 use std::pin::pin;
@@ -24,8 +24,10 @@ static ALLOC: Memscope = Memscope::system();
 
 fn exact() {
     print("pair, exact", least_ns(pair));
+    print("allocation alone, exact", least_allocation_ns());
     let _task = task_scope("task");
     print("pair in a task, exact", least_ns(pair));
+    print("allocation alone in a task, exact", least_allocation_ns());
     print("task_scope, entered and left", least_ns(|| drop(black_box(task_scope("inner")))));
     let mut polls = pin!(poll_fn(|_| Poll::<()>::Pending).in_task("polled"));
     let mut context = Context::from_waker(Waker::noop());

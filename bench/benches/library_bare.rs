@@ -5,4 +5,5 @@ mod pair;
 fn main() {
     println!("{} calls a sample", pair::CALLS);
     pair::print("pair, bare", pair::least_ns(pair::pair));
+    pair::print("allocation alone, bare", pair::least_allocation_ns());
 }

@@ -2,6 +2,7 @@
 //! and the one without.
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::time::Instant;
 
 /// Calls in a sample.
@@ -25,6 +26,23 @@ pub(crate) fn least_ns(mut call: impl FnMut()) -> f64 {
 #[inline(never)]
 pub(crate) fn pair() {
     drop(black_box(Box::<[u64; 8]>::new_uninit()));
+}
+
+/// The least nanoseconds per allocation of 64 bytes, without its free.
+pub(crate) fn least_allocation_ns() -> f64 {
+    let mut blocks = Vec::with_capacity(CALLS);
+    let mut sample = |_| {
+        blocks.clear();
+        let start = Instant::now();
+        blocks.extend((0..CALLS).map(|_| allocation()));
+        start.elapsed().as_nanos() as f64 / CALLS as f64
+    };
+    (0..SAMPLES).map(&mut sample).fold(f64::MAX, f64::min)
+}
+
+#[inline(never)]
+fn allocation() -> Box<MaybeUninit<[u64; 8]>> {
+    black_box(Box::new_uninit())
 }
 
 /// Prints a figure.
