@@ -106,6 +106,16 @@ const STEPS: &[Step] = &[
         name: "test",
         action: Action::Cargo(&["test", "--package=memscope-rs", "--features=serde,tracing,html"]),
     },
+    // What computes and draws the figures that are claimed.
+    Step {
+        name: "test",
+        action: Action::Cargo(&[
+            "test",
+            "--manifest-path=bench/Cargo.toml",
+            "--target-dir=target",
+            "--bins",
+        ]),
+    },
 ];
 
 /// One line on how the program is called.
