@@ -1,7 +1,7 @@
 //! Faults of other trackers, and of the one that had this name before, that must not come back.
 #![cfg(not(feature = "off"))]
 
-use memscope_rs::{Memscope, Tracker, task_scope, track, tracker};
+use memscope_rs::{Memscope, Report, Tracker, task_scope, track, tracker};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[global_allocator]
@@ -75,6 +75,11 @@ fn the_faults_of_before() {
     let first = t.analyze();
     let second = t.analyze();
     assert_eq!(first.heap, second.heap);
+    // Nor is there a thread more, whoever named the functions.
+    assert_eq!(first.threads.len(), second.threads.len());
+    assert!(!second.threads.iter().any(|thread| thread.name.starts_with("memscope-")));
+    let uncertainty = |report: &Report| report.profile().completeness.peak_uncertainty_bytes;
+    assert_eq!(uncertainty(&first), uncertainty(&second));
     assert_eq!(
         (first.heap.allocations, first.heap.frees, first.heap.live_bytes),
         (before.allocations, before.frees, before.live_bytes)

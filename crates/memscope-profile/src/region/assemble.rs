@@ -20,6 +20,8 @@ use rustix::time::{ClockId, clock_gettime};
 const FLUSH_BYTES: u64 = 64 << 10;
 /// The state of a thread's row whose tables no other thread has taken over.
 const OPEN: u32 = 1;
+/// How the names of a reader's threads begin.
+const READER: &[u8] = b"memscope-";
 /// How often the counters are read anew because the peak moved meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -198,7 +200,8 @@ impl Threads {
     pub(super) fn read(region: &Region, layout: &Layout) -> Result<Self> {
         let mut rows = Vec::new();
         each_row(region, layout, Table::Threads, &mut Buffer::default(), |_, bytes| {
-            rows.extend(ThreadRow::decode(bytes).filter(|row| row.state != 0));
+            let row = ThreadRow::decode(bytes).filter(|row| row.state != 0);
+            rows.extend(row.filter(|row| !is_readers(row)));
         })?;
         Ok(Self { rows })
     }
@@ -331,6 +334,22 @@ fn counted(row: &ThreadRow, mode: u32, at: usize) -> u64 {
     }
 }
 
+/// Whether the thread was started by a reader in the process itself, so that it is none of the program's: reading would
+/// change what is read. What such a thread does is not recorded.
+fn is_readers(row: &ThreadRow) -> bool {
+    name(row).starts_with(READER)
+        && row.misses.iter().all(|misses| *misses == 0)
+        && [row.attempts, row.successes, row.allocations, row.frees, row.failed] == [0; 5]
+        && row.by_mode.iter().all(|cell| *cell == 0)
+}
+
+/// A thread's name, as the kernel had it.
+fn name(row: &ThreadRow) -> Vec<u8> {
+    let mut name: Vec<u8> = row.name.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+    name
+}
+
 /// How many events these were.
 fn counted_events(row: &ThreadRow, mode: u32) -> u64 {
     counted(row, mode, 0).wrapping_add(counted(row, mode, 2))
@@ -345,11 +364,9 @@ fn counted_live(row: &ThreadRow) -> (i64, u64) {
 }
 
 fn thread(row: &ThreadRow, mode: u32) -> Thread {
-    let name: Vec<u8> = row.name.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
     let thread = Thread {
         tid: row.tid,
-        name: String::from_utf8_lossy(name).into_owned(),
+        name: String::from_utf8_lossy(&name(row)).into_owned(),
         first_ms: ms(row.birth),
         attempts: attempts(row),
         successes: row.successes,
