@@ -4,6 +4,7 @@
 //! fails rather than passing for nothing (but for feature `off`, which is asked for).
 //! Deliberately absent: what other threads do for the code that is measured.
 
+use crate::mode::{RecordingMode, recording_mode};
 use crate::recording::{self, Aside};
 use crate::report::{self, Lines};
 use crate::task::{Scope, ScopeKind};
@@ -11,9 +12,9 @@ use memscope_profile::model::End;
 use memscope_report::text::counted;
 use std::fmt::Write;
 
-/// How many sites a failed assertion lists, and how many functions of each.
+/// How many sites a failed assertion lists, and how many lines of the stack of each.
 const MAX_SITES: usize = 5;
-const MAX_PLACES: usize = 8;
+const MAX_ROWS: usize = 16;
 
 /// The functions of this file, which ran the code.
 const MEASURING: &str = "memscope_rs::measure::";
@@ -133,6 +134,18 @@ impl Budget {
         self.measurement.is_recorded || cfg!(feature = "off")
     }
 
+    /// Why it cannot be judged, and what to do.
+    pub fn unknown(&self) -> &'static str {
+        match recording_mode() {
+            RecordingMode::Off => {
+                "nothing is recorded: install memscope_rs::Memscope as the global allocator (or it is off)"
+            }
+            _ => {
+                "code is measured in mode exact only, and not in a process that began in mode sampled"
+            }
+        }
+    }
+
     /// That the code made another number of allocations than it should, and where.
     pub fn broken(&self, expected: &str) -> String {
         let allocations = counted(self.measurement.allocations, "allocation");
@@ -170,17 +183,29 @@ impl Budget {
             }
         }
         found.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
+        let base = std::env::current_dir().unwrap_or_default();
+        let base = base.to_string_lossy();
         let mut text = String::new();
         for (count, bytes, line) in found.iter().take(MAX_SITES) {
             let what = counted(*count, if kept { "block" } else { "allocation" });
             let _ = write!(text, "\n  {what}, {}", counted(*bytes, "byte"));
-            let site = lines.site(*line);
-            // From the program's own code outwards.
-            let own = site.stack.iter().skip_while(|place| **place != site.place);
-            let own = own.take_while(|place| !place.function.starts_with(MEASURING));
-            for place in own.take(MAX_PLACES) {
-                let _ = write!(text, "\n    {place}");
+            let of_task = |site: &&u32| {
+                profile.sites.get(**site as usize).is_some_and(|it| it.task == self.task)
+            };
+            let Some(&site) = lines.sites(*line).iter().find(of_task) else { continue };
+            // From the program's own code outwards, to the code that was measured.
+            let rows = lines.stack_lines(site, &base);
+            let rows: Vec<_> = rows.iter().take_while(|row| !row.starts_with(MEASURING)).collect();
+            for row in rows.iter().take(MAX_ROWS) {
+                let _ = write!(text, "\n    {row}");
             }
+            if rows.len() > MAX_ROWS {
+                let _ = write!(text, "\n    … {} more", rows.len() - MAX_ROWS);
+            }
+        }
+        if found.len() > MAX_SITES {
+            let more = counted((found.len() - MAX_SITES) as u64, "more site");
+            let _ = write!(text, "\n  … {more}");
         }
         text
     }
@@ -208,9 +233,7 @@ macro_rules! assert_allocations {
         let place = ::core::concat!(::core::file!(), ":", ::core::line!());
         let budget = $crate::Budget::of(place, || $code);
         if !budget.is_known() {
-            ::core::panic!(
-                "nothing is recorded: install memscope_rs::Memscope as the global allocator"
-            );
+            ::core::panic!("{}", budget.unknown());
         }
         if $crate::Budget::is_recorded(&budget)
             && !::core::matches!(budget.measurement.allocations, $expected)
@@ -239,9 +262,7 @@ macro_rules! assert_no_leaks {
         let place = ::core::concat!(::core::file!(), ":", ::core::line!());
         let budget = $crate::Budget::of(place, || $code);
         if !budget.is_known() {
-            ::core::panic!(
-                "nothing is recorded: install memscope_rs::Memscope as the global allocator"
-            );
+            ::core::panic!("{}", budget.unknown());
         }
         if budget.kept_bytes > 0 {
             ::core::panic!("{}", budget.leaked());

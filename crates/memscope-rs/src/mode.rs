@@ -57,7 +57,8 @@ impl fmt::Display for RecordingMode {
 /// [`CaptureStats::eras`](crate::CaptureStats::eras) says which mode was when.
 ///
 /// After the first change an event costs some nanoseconds more than in a process that began in its mode. Values can be named
-/// ([`track!`](crate::track!)) if they were allocated in mode exact, and code is measured in mode exact only.
+/// ([`track!`](crate::track!)) if they were allocated in mode exact, and code is measured in mode exact only. In a process
+/// that began in mode sampled there is neither: its region has no room for names.
 ///
 /// # Errors
 /// If no [`Memscope`](crate::Memscope) is installed, or no region can be made; and under `memscope run`, which chooses the

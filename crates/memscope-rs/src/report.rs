@@ -335,6 +335,11 @@ impl<'a> Lines<'a> {
         SiteReport { place, stack, counts: self.lines[line].counts }
     }
 
+    /// The stack of one of its sites, innermost first, in the words of the text report.
+    pub(crate) fn stack_lines(&self, site: u32, base: &str) -> Vec<String> {
+        memscope_report::text::site_stack(&self.analysis, site, base)
+    }
+
     /// Whether the standard library allocates here what it keeps for itself.
     pub(crate) fn is_the_librarys(&self, line: usize) -> bool {
         let (mut is_users, mut is_librarys, mut is_kept_debug_information) = (false, false, false);

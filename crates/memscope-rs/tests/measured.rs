@@ -72,8 +72,31 @@ fn a_budget_that_is_exceeded_says_where() {
     assert!(text.starts_with("3 allocations, expected 0..=2\n"), "{text}");
     assert!(text.contains("measured::wasteful"), "{text}");
     assert!(text.contains("measured.rs"), "{text}");
+    // The stack leads to the code that was measured, and what lies between is folded.
+    let line =
+        text.lines().find(|line| line.starts_with("    measured::a_budget_that_is_exceeded"));
+    assert!(line.is_some_and(|line| line.contains("measured.rs:")), "{text}");
+    assert!(!text.contains("memscope_rs::measure") && !text.contains("library/core"), "{text}");
     let text = failure(|| assert_allocations!(0 | 2, { black_box(vec![1_u8; 1]) }));
     assert!(text.starts_with("1 allocation, expected 0 | 2\n  1 allocation, 1 byte\n"), "{text}");
+}
+
+#[test]
+fn of_many_sites_the_first_are_listed() {
+    let text = failure(|| {
+        assert_allocations!(0, {
+            drop(black_box(vec![1_u8]));
+            drop(black_box(vec![2_u8]));
+            drop(black_box(vec![3_u8]));
+            drop(black_box(vec![4_u8]));
+            drop(black_box(vec![5_u8]));
+            drop(black_box(vec![6_u8]));
+            drop(black_box(vec![7_u8]));
+        });
+    });
+    assert!(text.starts_with("7 allocations, expected 0\n"), "{text}");
+    assert_eq!(text.matches("\n  1 allocation, 1 byte\n").count(), 5, "{text}");
+    assert!(text.ends_with("\n  … 2 more sites"), "{text}");
 }
 
 #[test]
