@@ -21,6 +21,8 @@ use syn::{Data, DeriveInput, Error, Fields, Index, parse_macro_input, parse_quot
 ///
 /// Each field's type must be `Trackable`, and so must each type parameter. Unions have no `Trackable`: nobody knows which
 /// field is there.
+///
+/// What is generated calls the crate `::memscope_rs`, so a crate that derives has it among its dependencies by that name.
 #[proc_macro_derive(Trackable)]
 pub fn derive_trackable(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -84,6 +84,9 @@ impl Heap {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CaptureStats {
+    /// Whether anything is recorded at all: a [`Memscope`](crate::Memscope) is installed and not off. If not, all counts
+    /// are 0 and say nothing.
+    pub is_recorded: bool,
     /// Attempts, successes and misses, and the ratios that follow from them.
     pub detailed: DetailedStats,
     /// Each cause for which something was missed, in words, and how often.
@@ -100,7 +103,12 @@ impl CaptureStats {
     pub(crate) fn read() -> Self {
         let _aside = Aside::new();
         let completeness = recording::region().and_then(|region| region.completeness().ok());
-        Self::of(&completeness.unwrap_or_default())
+        completeness.map_or_else(Self::of_nothing, |completeness| Self::of(&completeness))
+    }
+
+    /// Where nothing is recorded.
+    pub(crate) fn of_nothing() -> Self {
+        Self { is_recorded: false, ..Self::of(&Completeness::default()) }
     }
 
     pub(crate) fn of(completeness: &Completeness) -> Self {
@@ -110,6 +118,7 @@ impl CaptureStats {
             (count > 0).then(|| (words(cause).to_owned(), count))
         });
         Self {
+            is_recorded: true,
             detailed: DetailedStats::new(completeness.attempts, completeness.successes, misses),
             misses_by_cause: by_cause.collect(),
             unknown_frees: completeness.unknown_frees,
@@ -143,9 +152,18 @@ fn words(cause: MissCause) -> &'static str {
 
 impl fmt::Display for CaptureStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_recorded {
+            return f.write_str("nothing is recorded, so how complete it is is unknown");
+        }
         self.detailed.fmt(f)?;
         for (cause, count) in &self.misses_by_cause {
             write!(f, "; {count} missed: {cause}")?;
+        }
+        if self.unknown_frees > 0 {
+            write!(f, "; frees of unrecorded blocks: {}", self.unknown_frees)?;
+        }
+        if self.truncated_stacks > 0 {
+            write!(f, "; stacks cut short: {}", self.truncated_stacks)?;
         }
         for (from_ms, mode) in &self.eras {
             write!(f, "; {mode} from {:.3} s on", *from_ms as f64 / 1e3)?;

@@ -227,7 +227,7 @@ impl Report {
             Some((profile, places)) => Self::of(profile, &places, marks, at_end),
             None => Self {
                 heap: Heap::default(),
-                completeness: CaptureStats::of(&Default::default()),
+                completeness: CaptureStats::of_nothing(),
                 leaks: Vec::new(),
                 sites: Vec::new(),
                 variables: Vec::new(),

@@ -9,13 +9,22 @@
 
 use crate::recording;
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
+use std::marker::PhantomData;
+use std::num::{
+    NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize, NonZeroU8,
+    NonZeroU16, NonZeroU32, NonZeroU64, NonZeroU128, NonZeroUsize,
+};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::atomic::{
+    AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16,
+    AtomicU32, AtomicU64, AtomicUsize,
+};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 /// How far before a value in a node of a tree the node may begin: eleven keys and values, twelve edges, a header.
 const TREE_EDGES_BYTES: usize = 12 * 8 + 64;
@@ -265,6 +274,12 @@ impl Trackable for PathBuf {
     }
 }
 
+impl Trackable for CString {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        blocks.at(self.as_ptr());
+    }
+}
+
 impl<T: ?Sized> Trackable for Box<T> {
     #[inline]
     fn blocks(&self, blocks: &mut ValueBlocks) {
@@ -424,6 +439,22 @@ impl<T: Copy + Trackable> Trackable for Cell<T> {
     }
 }
 
+impl<T: Trackable> Trackable for OnceCell<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Some(value) = self.get() {
+            value.blocks(blocks);
+        }
+    }
+}
+
+impl<T: Trackable> Trackable for OnceLock<T> {
+    fn blocks(&self, blocks: &mut ValueBlocks) {
+        if let Some(value) = self.get() {
+            value.blocks(blocks);
+        }
+    }
+}
+
 impl<T: Trackable> Trackable for [T] {
     fn blocks(&self, blocks: &mut ValueBlocks) {
         for value in self {
@@ -464,6 +495,17 @@ without_blocks! {
     () bool char str
     u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64
     std::time::Duration std::time::Instant std::time::SystemTime
+    std::net::IpAddr std::net::Ipv4Addr std::net::Ipv6Addr std::net::SocketAddr
+    std::thread::ThreadId std::any::TypeId std::cmp::Ordering
+    AtomicBool AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize
+    AtomicI8 AtomicI16 AtomicI32 AtomicI64 AtomicIsize
+    NonZeroU8 NonZeroU16 NonZeroU32 NonZeroU64 NonZeroU128 NonZeroUsize
+    NonZeroI8 NonZeroI16 NonZeroI32 NonZeroI64 NonZeroI128 NonZeroIsize
+}
+
+impl<T: ?Sized> Trackable for PhantomData<T> {
+    #[inline]
+    fn blocks(&self, _: &mut ValueBlocks) {}
 }
 
 macro_rules! tuples {

@@ -14,7 +14,9 @@ fn everything_runs_and_says_what_to_do() {
     assert_eq!((stats.tracked_values, stats.live_bytes), (2, 0));
     assert_eq!((stats.total_allocations, stats.unknown_allocations), (2, 2));
     assert!(!t.heap().is_recorded);
-    assert_eq!(t.tracking_stats().detailed.attempts, 0);
+    let stats = t.tracking_stats();
+    assert!(!stats.is_recorded && stats.to_string().starts_with("nothing is recorded"), "{stats}");
+    assert_eq!(stats.detailed.attempts, 0);
 
     {
         let _task = task_scope("task");
@@ -26,6 +28,7 @@ fn everything_runs_and_says_what_to_do() {
     assert_eq!(measure(|| vec![1_u8]), Measurement::default());
 
     let report = t.analyze();
+    assert!(!report.completeness.is_recorded);
     assert!(report.leaks.is_empty() && report.sites.is_empty() && report.variables.is_empty());
     let text = report.to_string();
     let lines: Vec<_> = text.lines().collect();

@@ -3,12 +3,15 @@
 
 use memscope_rs::{Memscope, Trackable, ValueBlocks, track, tracker};
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 #[global_allocator]
 static ALLOC: Memscope = Memscope::system();
@@ -162,6 +165,10 @@ fn every_kind_of_value_has_its_own_blocks() {
     check(|| RwLock::new(vec![1_u8]), 1);
     check(|| RefCell::new(vec![1_u8]), 1);
     check(|| Cell::new(1_u8), 0);
+    check(|| CString::from(c"x"), 1);
+    check(|| OnceCell::from(vec![1_u8]), 1);
+    check(|| OnceLock::from(vec![1_u8]), 1);
+    check(|| (AtomicU64::new(7), NonZeroU32::MIN, PhantomData::<str>), 0);
     check(|| (vec![1_u8], String::from("x"), 7), 2);
     check(|| [vec![1_u8], vec![2_u8]], 2);
     check(
