@@ -180,8 +180,10 @@ type Series = Vec<(String, u64)>;
 fn series<'m>(lines: &Lines<'_>, marks: impl Iterator<Item = &'m Mark>) -> Vec<Series> {
     let mut series = vec![Series::new(); lines.len()];
     for mark in marks {
+        // One at which nothing was recorded says nothing of growth.
+        let Some(sites) = &mark.sites else { continue };
         let mut blocks = vec![0_i64; lines.len()];
-        for (id, alive) in &mark.sites {
+        for (id, alive) in sites {
             if let Some(line) = lines.of(*id) {
                 blocks[line] += alive.blocks;
             }

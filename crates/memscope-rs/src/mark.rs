@@ -45,13 +45,17 @@ impl Alive {
 #[derive(Clone, Debug)]
 pub(crate) struct Mark {
     pub(crate) name: String,
-    /// By site id, ascending.
-    pub(crate) sites: Vec<(u32, Alive)>,
+    /// By site id, ascending. `None`: nothing is recorded.
+    pub(crate) sites: Option<Vec<(u32, Alive)>>,
 }
 
 impl Mark {
     /// What is alive now.
-    fn now(name: &str) -> Option<Self> {
+    fn now(name: &str) -> Self {
+        Self { name: name.to_owned(), sites: Self::sites_now() }
+    }
+
+    fn sites_now() -> Option<Vec<(u32, Alive)>> {
         let region = recording::region()?;
         let mut totals = SiteTotals::default();
         region.site_totals(&mut totals).ok()?;
@@ -63,7 +67,7 @@ impl Mark {
             };
             (id, alive)
         });
-        Some(Self { name: name.to_owned(), sites: sites.collect() })
+        Some(sites.collect())
     }
 }
 
@@ -79,7 +83,7 @@ impl Marks {
         if self.named.len() == MAX_MARKS {
             self.named.pop_front();
         }
-        self.named.extend(Mark::now(name));
+        self.named.push_back(Mark::now(name));
     }
 
     /// Remembers what is alive at an analysis. Of many, every other of those before is forgotten: the first stays.
@@ -91,7 +95,7 @@ impl Marks {
                 number % 2 == 1
             });
         }
-        self.looks.extend(Mark::now(&format!("{:.1} s", age.as_secs_f64())));
+        self.looks.push_back(Mark::now(&format!("{:.1} s", age.as_secs_f64())));
     }
 
     /// The marks that the program made.
@@ -115,11 +119,23 @@ impl Marks {
         let to = match later {
             Some(name) => self.find(name)?,
             None => {
-                now = Mark::now("now")?;
+                now = Mark::now("now");
                 &now
             }
         };
-        let (profile, places) = report::read_profile(End::Running)?;
+        let mut difference = MarkDifference {
+            is_recorded: false,
+            from: from.name.clone(),
+            to: to.name.clone(),
+            live_blocks: 0,
+            live_bytes: 0,
+            allocations: 0,
+            sites: Vec::new(),
+        };
+        let (Some(from), Some(to)) = (&from.sites, &to.sites) else { return Some(difference) };
+        let Some((profile, places)) = report::read_profile(End::Running) else {
+            return Some(difference);
+        };
         let lines = Lines::new(&profile, &places);
         let mut by_line = vec![Alive::default(); lines.len()];
         let mut total = Alive::default();
@@ -141,24 +157,22 @@ impl Marks {
             })
             .collect();
         sites.sort_by_key(|site| std::cmp::Reverse(site.live_bytes));
-        Some(MarkDifference {
-            from: from.name.clone(),
-            to: to.name.clone(),
-            live_blocks: total.blocks,
-            live_bytes: total.bytes,
-            allocations: total.allocations.max(0) as u64,
-            sites,
-        })
+        difference.is_recorded = true;
+        difference.live_blocks = total.blocks;
+        difference.live_bytes = total.bytes;
+        difference.allocations = total.allocations.max(0) as u64;
+        difference.sites = sites;
+        Some(difference)
     }
 }
 
 /// What changed at each site that has changed.
-fn changes(from: &Mark, to: &Mark) -> Vec<(u32, Alive)> {
-    let at = |mark: &Mark, id: u32| {
-        let place = mark.sites.binary_search_by_key(&id, |(id, _)| *id).ok();
-        place.map_or_else(Alive::default, |place| mark.sites[place].1)
+fn changes(from: &[(u32, Alive)], to: &[(u32, Alive)]) -> Vec<(u32, Alive)> {
+    let at = |sites: &[(u32, Alive)], id: u32| {
+        let place = sites.binary_search_by_key(&id, |(id, _)| *id).ok();
+        place.map_or_else(Alive::default, |place| sites[place].1)
     };
-    let mut ids: Vec<u32> = from.sites.iter().chain(&to.sites).map(|(id, _)| *id).collect();
+    let mut ids: Vec<u32> = from.iter().chain(to).map(|(id, _)| *id).collect();
     ids.sort_unstable();
     ids.dedup();
     let changes = ids.into_iter().map(|id| (id, at(to, id).minus(at(from, id))));
@@ -182,6 +196,8 @@ fn changes(from: &Mark, to: &Mark) -> Vec<(u32, Alive)> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MarkDifference {
+    /// Whether both are known: something was recorded at either. If not, all counts are 0 and say nothing.
+    pub is_recorded: bool,
     /// The earlier mark.
     pub from: String,
     /// The later mark, or `now`.
@@ -230,6 +246,9 @@ fn change(by: i64, noun: &str) -> String {
 
 impl fmt::Display for MarkDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_recorded {
+            return writeln!(f, "From {:?} to {:?}: nothing is recorded", self.from, self.to);
+        }
         // The text is none of the program's blocks.
         let aside = Aside::new();
         let mut text = format!(

@@ -216,7 +216,7 @@ impl Tracker {
     }
 
     /// What has changed at each site from the mark of this name (the latest, if there are several) to now. `None` if
-    /// there is no such mark. Costs as [`Tracker::analyze`].
+    /// there is no such mark; where nothing is recorded the difference says so. Costs as [`Tracker::analyze`].
     ///
     /// ```
     /// # #[global_allocator]
