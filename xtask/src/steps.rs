@@ -106,6 +106,17 @@ const STEPS: &[Step] = &[
         name: "test",
         action: Action::Cargo(&["test", "--package=memscope-rs", "--features=serde,tracing,html"]),
     },
+    // And what is left of it if it is asked to do nothing.
+    Step {
+        name: "test",
+        action: Action::Cargo(&[
+            "test",
+            "--package=memscope-rs",
+            "--features=off",
+            "--test=feature_off",
+            "--test=not_installed",
+        ]),
+    },
     // What computes and draws the figures that are claimed.
     Step {
         name: "test",

@@ -80,7 +80,7 @@ impl<A> Memscope<A> {
     /// and code is not measured in this mode.
     ///
     /// `MEMSCOPE_MODE` (`exact`, `sampled`, `counting`, `off`) and `MEMSCOPE_INTERVAL` in the environment have the last word
-    /// about how recording begins; [`switch_to`](crate::switch_to) changes the mode later. The interval stays: what a sampled
+    /// about how recording begins (other values change nothing); [`switch_to`](crate::switch_to) changes the mode later. The interval stays: what a sampled
     /// block stands for follows from it and the block's size, when it is allocated as when it is freed.
     ///
     /// ```

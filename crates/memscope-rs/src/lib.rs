@@ -38,7 +38,8 @@
 //!
 //! An event costs tens of nanoseconds, and a live block 8 bytes of record for every 32 of address space. Reading is done
 //! by the same code as `memscope report`, and what it allocates itself is not recorded. Under `memscope run` each block is
-//! recorded once. Without an installed allocator everything runs, and says that nothing is known.
+//! recorded once. Without an installed allocator everything runs, and says that nothing is known. `MEMSCOPE_MODE`,
+//! `MEMSCOPE_INTERVAL` and `MEMSCOPE_FILE` in the environment have the last word over [what the program chose](Memscope).
 //!
 //! Coming from another crate? See `docs/COMING_FROM.md` of the project.
 //!

@@ -8,8 +8,9 @@ use memscope_rs::memscope_profile::{
 };
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 
-/// Runs an example, which cargo builds with the tests; what it says on stdout.
+/// Runs an example; what it says on stdout.
 fn run(example: &str) -> String {
     run_with(example, &[])
 }
@@ -59,12 +60,35 @@ fn no_example_leaves_anything_behind() {
     assert_eq!(left_behind("find_a_leak"), [""; 0]);
 }
 
+/// An example's program. Cargo builds the examples with the tests, but not for this test alone.
+fn built(example: &str) -> PathBuf {
+    static ONCE: Mutex<()> = Mutex::new(());
+    let _alone = ONCE.lock();
+    // target/PROFILE/deps/this
+    let exe = std::env::current_exe().unwrap();
+    let folder = exe.ancestors().nth(2).unwrap();
+    let program = folder.join("examples").join(example);
+    if !program.exists() {
+        let profile = folder.file_name().unwrap().to_str().unwrap();
+        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--quiet", "--examples", "--package=memscope-rs", "--profile"])
+            .arg(if profile == "debug" { "dev" } else { profile })
+            .arg("--target-dir")
+            .arg(folder.parent().unwrap())
+            .arg("--manifest-path")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()) && program.exists(),
+            "{} is missing. Hint: cargo build -p memscope-rs --examples",
+            program.display()
+        );
+    }
+    program
+}
+
 fn run_with(example: &str, variables: &[(&str, PathBuf)]) -> String {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples");
-    let output = Command::new(path.join(example)).envs(variables.iter().cloned()).output().unwrap();
+    let output = Command::new(built(example)).envs(variables.iter().cloned()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     text
