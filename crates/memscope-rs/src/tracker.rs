@@ -422,6 +422,9 @@ impl TrackPlace {
 
 /// A [`Tracker`] of its own: `let t = tracker!();`
 ///
+/// What a tracker knows stays in the recording when it is gone, so each takes about a kilobyte for good. To use one in many places,
+/// clone it, or name what belongs together by a [`scope`](crate::Tracker::scope).
+///
 /// ```
 /// # #[global_allocator]
 /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
