@@ -69,21 +69,10 @@ pub fn write(profile: &Profile, sources: &Sources<'_>, out: &mut dyn Write) -> i
     let command = head::command(&profile.run);
     let verdict = head::verdict(&profile.completeness, profile.run.mode);
     let verdict: String = verdict.iter().map(|span| span.text()).collect();
+    write_head(&command, &mut out)?;
     write!(
         out,
-        r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>memscope: {title}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
+        r#"<header>
 <p class="command"><b>memscope</b> <code>{title}</code> <span>{ending}</span></p>
 <h1>{sentence}</h1>
 <p class="verdict">{verdict}</p>
@@ -104,6 +93,40 @@ pub fn write(profile: &Profile, sources: &Sources<'_>, out: &mut dyn Write) -> i
     drop(base64);
     write!(out, "</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n")?;
     out.flush()
+}
+
+/// Writes a page that only says why there is nothing to look at: `text`, whose first line is its heading. Fails only if
+/// `out` does.
+pub fn write_notice(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let (heading, rest) = text.split_once('\n').unwrap_or((text, ""));
+    write_head(heading, out)?;
+    let (heading, rest) = (Escaped(heading), Escaped(rest.trim_end()));
+    write!(
+        out,
+        "<header>\n<p class=\"command\"><b>memscope</b></p>\n<h1>{heading}</h1>\n</header>\n\
+         <main><pre>{rest}</pre></main>\n</body>\n</html>\n"
+    )
+}
+
+/// Writes what every page begins with, up to its body.
+fn write_head(title: &str, out: &mut dyn Write) -> io::Result<()> {
+    write!(
+        out,
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
+<link rel="icon" href="data:,">
+<title>memscope: {title}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+"#,
+        title = Escaped(title)
+    )
 }
 
 /// A text in which nothing is markup.

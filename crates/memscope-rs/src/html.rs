@@ -4,8 +4,8 @@
 //! Deliberately absent: the page itself, which is memscope-report's.
 
 use crate::recording::Aside;
-use crate::report::Report;
-use memscope_report::html::{Sources, write};
+use crate::report::{NOT_INSTALLED, Report};
+use memscope_report::html::{Sources, write, write_notice};
 use std::fs;
 
 /// Larger files are not source that a person wrote.
@@ -14,6 +14,8 @@ const MAX_SOURCE_BYTES: u64 = 4 << 20;
 impl Report {
     /// The report as one page for a browser, which needs no other file and no network: where the memory is in a sentence,
     /// flame graphs, every site with its stack and source, tasks, variables, threads, and how complete it all is.
+    ///
+    /// If nothing is recorded, the page says that, and how to install the allocator, and nothing else.
     ///
     /// Source files are read where they lie on this machine. Takes tenths of a second, and some hundred kilobytes of text;
     /// none of it is recorded.
@@ -30,7 +32,10 @@ impl Report {
         let sources = Sources { base: &folder.to_string_lossy(), text: &source };
         let mut page = Vec::new();
         // A Vec takes everything.
-        let _ = write(self.profile(), &sources, &mut page);
+        let _ = match self.heap.is_recorded {
+            true => write(self.profile(), &sources, &mut page),
+            false => write_notice(NOT_INSTALLED, &mut page),
+        };
         String::from_utf8(page)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }

@@ -21,7 +21,7 @@ use std::fmt;
 const MAX_SITES: usize = 100;
 
 /// What to say first where nothing is recorded.
-const NOT_INSTALLED: &str = "\
+pub(crate) const NOT_INSTALLED: &str = "\
 Nothing is recorded, so sizes and lifetimes are unknown: memscope's allocator is not installed (or is off).
 To install it:
     #[global_allocator]

@@ -37,6 +37,12 @@ fn everything_runs_and_says_what_to_do() {
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].contains("sizes and lifetimes are unknown"), "{text}");
     assert!(lines[2].contains("#[global_allocator]") && lines[3].contains("Memscope::system()"));
+    #[cfg(feature = "html")]
+    {
+        let page = report.to_html();
+        assert!(page.contains(&format!("<h1>{}</h1>", lines[0].replace('\'', "&#39;"))), "{page}");
+        assert!(page.contains(lines[2]) && !page.contains("Complete"), "{page}");
+    }
 
     assert_eq!(global_tracker().unwrap().stats().tracked_values, 0);
     assert_eq!(init_global_tracking().unwrap().stats().tracked_values, 0);
