@@ -252,18 +252,44 @@ impl Settings {
             Some(b"sampled") => SAMPLED,
             Some(b"counting") => COUNTING,
             Some(b"off") => OFF,
-            _ => self.mode,
+            None | Some(b"") => self.mode,
+            Some(other) => {
+                let why = b" is ignored: it is exact, sampled, counting or off";
+                complain(&[MODE_VARIABLE.as_bytes(), b"=", other, why]);
+                self.mode
+            }
         };
-        let digits = variable(INTERVAL_VARIABLE).and_then(|value| value.to_str().ok());
-        let interval_bytes = digits.and_then(|digits| digits.parse().ok());
-        let interval_bytes =
-            interval_bytes.filter(|bytes| *bytes > 0).unwrap_or(self.interval_bytes);
+        let interval = variable(INTERVAL_VARIABLE).filter(|value| !value.is_empty());
+        let digits = interval.and_then(|value| value.to_str().ok());
+        let bytes = digits.and_then(|digits| digits.parse().ok()).filter(|bytes| *bytes > 0);
+        if let (Some(value), None) = (interval, bytes) {
+            let why = b" is ignored: it is a number of bytes, from 1 on";
+            complain(&[INTERVAL_VARIABLE.as_bytes(), b"=", value.to_bytes(), why]);
+        }
+        let interval_bytes = bytes.unwrap_or(self.interval_bytes);
         // Whoever starts a program that has more rights than they must not choose which file it makes.
         // SAFETY: the C library's own function looks into memory that the kernel filled.
         let is_trusted = unsafe { libc::getauxval(libc::AT_SECURE) } == 0;
         let file = variable(FILE_VARIABLE).filter(|name| is_trusted && !name.is_empty());
         Self { mode, interval_bytes, file: file.or(self.file) }
     }
+}
+
+/// Tells the user what is not done as it was asked for: a line on the standard error, cut if it is long. There is no other way at
+/// the first event.
+#[cold]
+fn complain(pieces: &[&[u8]]) {
+    let mut line = [0u8; 512];
+    let mut length = 0;
+    for piece in [b"memscope: ".as_slice()].iter().chain(pieces) {
+        // The last byte is the end of the line's.
+        let taken = piece.len().min(line.len() - 1 - length);
+        line[length..length + taken].copy_from_slice(&piece[..taken]);
+        length += taken;
+    }
+    line[length] = b'\n';
+    // Where nobody listens there is nobody to tell.
+    let _ = sys::write(libc::STDERR_FILENO, &line[..=length]);
 }
 
 /// The value of a variable of the environment, as it is now.
@@ -306,7 +332,14 @@ fn named_file(name: &CStr, region_bytes: u64) -> Option<i32> {
 fn make_region(settings: Settings) -> Option<()> {
     let region_bytes = region_bytes_within(sys::file_limit())?;
     // Where no such file can be made, memory is better than nothing.
-    let named = settings.file.and_then(|name| named_file(name, region_bytes));
+    let named = settings.file.and_then(|name| {
+        let file = named_file(name, region_bytes);
+        if file.is_none() {
+            let why = b": no such file can be made, so the recording ends with the process";
+            complain(&[name.to_bytes(), why]);
+        }
+        file
+    });
     let fd = named.or_else(|| sys::memory_file(c"memscope", region_bytes).ok())?;
     let started = start_in(fd, settings);
     if started.is_some()

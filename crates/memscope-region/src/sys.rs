@@ -236,6 +236,12 @@ pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize, Errno> {
     unsafe { call(SYS_read, [fd as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0]) }
 }
 
+/// Writes as much as the file takes at once; how much that was.
+pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel reads at most the length of the bytes.
+    unsafe { call(libc::SYS_write, [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0]) }
+}
+
 /// The process's id.
 pub fn pid() -> u32 {
     // SAFETY: no arguments.

@@ -79,9 +79,10 @@ impl<A> Memscope<A> {
     /// weight by which sums are estimated. An event that is not in the sample costs a few nanoseconds. Values are not named
     /// and code is not measured in this mode.
     ///
-    /// `MEMSCOPE_MODE` (`exact`, `sampled`, `counting`, `off`) and `MEMSCOPE_INTERVAL` in the environment have the last word
-    /// about how recording begins (other values change nothing); [`switch_to`](crate::switch_to) changes the mode later. The interval stays: what a sampled
-    /// block stands for follows from it and the block's size, when it is allocated as when it is freed.
+    /// `MEMSCOPE_MODE` (`exact`, `sampled`, `counting`, `off`) and `MEMSCOPE_INTERVAL` (bytes) in the environment have the last
+    /// word about how recording begins; a value that is none of these is told of on the standard error, and changes nothing.
+    /// [`switch_to`](crate::switch_to) changes the mode later. The interval stays: what a sampled block stands for follows from
+    /// it and the block's size, when it is allocated as when it is freed.
     ///
     /// ```
     /// use memscope_rs::Memscope;
@@ -127,7 +128,7 @@ impl<A> Memscope<A> {
     /// when the process is killed (also by SIGKILL, and when it aborts), and `memscope report` reads it.
     ///
     /// `MEMSCOPE_FILE` in the environment has the last word, but not in a program that runs with more rights than its caller.
-    /// Where the file cannot be made, the recording is in memory. The file is sparse: it takes up what was recorded,
+    /// Where the file cannot be made, a line on the standard error says so, and the recording is in memory. The file is sparse: it takes up what was recorded,
     /// some megabytes at least, and the kernel writes it to the disk by and by. A [`Session`](crate::Session) removes it
     /// when it has kept the profile; without one it stays in any case.
     ///
