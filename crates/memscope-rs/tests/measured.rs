@@ -72,9 +72,9 @@ fn a_budget_that_is_exceeded_says_where() {
     assert!(text.starts_with("3 allocations, expected 0..=2\n"), "{text}");
     assert!(text.contains("measured::wasteful"), "{text}");
     assert!(text.contains("measured.rs"), "{text}");
-    // The stack leads to the code that was measured, and what lies between is folded.
-    let line =
-        text.lines().find(|line| line.starts_with("    measured::a_budget_that_is_exceeded"));
+    // The stack leads to the code that was measured, and what lies between is folded. (The compiler may make one function of
+    // this code and the same in the test above.)
+    let line = text.lines().find(|line| line.starts_with("    measured::a_budget_that_is_"));
     assert!(line.is_some_and(|line| line.contains("measured.rs:")), "{text}");
     assert!(!text.contains("memscope_rs::measure") && !text.contains("library/core"), "{text}");
     let text = failure(|| assert_allocations!(0 | 2, { black_box(vec![1_u8; 1]) }));
