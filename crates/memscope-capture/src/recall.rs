@@ -14,8 +14,8 @@
 //! Several walks may begin in one state: a function allocates, and others call it at one depth. They part at a slot, whose
 //! value leads from the entry of one walk to that of another, four entries at most.
 //!
-//! Nothing is written when a stack is recalled (but that an entry may be copied to the first place). The cached frames stay those of the last walk, which is as good: they are
-//! only ever believed after their slots were compared. Deliberately absent: walks with more checks than an entry
+//! Nothing is written when a stack is recalled, but that now and then an entry is copied to the place where it is looked for
+//! first. The cached frames stay those of the last walk, which is as good: they are only ever believed after their slots were compared. Deliberately absent: walks with more checks than an entry
 //! holds, on foreign stacks, or that met no cached frame.
 
 use crate::arch::Entry;
