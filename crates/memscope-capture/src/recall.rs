@@ -15,8 +15,9 @@
 //! value leads from the entry of one walk to that of another, four entries at most.
 //!
 //! Nothing is written when a stack is recalled, but that now and then an entry is copied to the place where it is looked for
-//! first. The cached frames stay those of the last walk, which is as good: they are only ever believed after their slots were compared. Deliberately absent: walks with more checks than an entry
-//! holds, on foreign stacks, or that met no cached frame.
+//! first. The cached frames stay those of the last walk, which is as good: they are only ever believed after their slots
+//! were compared. Deliberately absent: walks with more checks than an entry holds, on foreign stacks, or that met no cached
+//! frame.
 
 use crate::arch::Entry;
 use crate::arena::Arena;
