@@ -22,6 +22,7 @@
 //!
 //! global   the same for a Rust global allocator (road: which way)   side    threads that are set aside, or watched
 //! own      a process that records itself                   switched, counted   its modes, and changing them
+//! keeper   a process that stays when this one is killed, and keeps its recording
 //! growth   what reallocs make larger and smaller
 //! name     names that the program gives to blocks           task    what is current when a block is made
 //! door     all of this, for a program that carries the library and is preloaded as well
@@ -42,6 +43,7 @@ pub mod frame;
 pub mod global;
 pub mod growth;
 pub mod hooks;
+pub mod keeper;
 pub mod module;
 pub mod name;
 pub mod object;

@@ -309,22 +309,25 @@ fn variable(name: &str) -> Option<&'static CStr> {
     }
 }
 
+/// Writes a number in decimal digits to the beginning of a text of ten bytes at least; how many there are.
+pub(crate) fn decimal(number: u32, text: &mut [u8]) -> usize {
+    let count = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut rest = number;
+    for digit in text[..count].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    count
+}
+
 /// A file for the region: its name, a dot and the process id.
 fn named_file(name: &CStr, region_bytes: u64) -> Option<i32> {
     let mut path = [0u8; 4096];
     let name = name.to_bytes();
     path.get_mut(..name.len())?.copy_from_slice(name);
-    // From the last digit on: a dot, and at most ten digits.
-    let mut digits = [0u8; 11];
-    let (mut pid, mut at) = (sys::pid(), digits.len());
-    while pid > 0 || at == digits.len() {
-        at -= 1;
-        digits[at] = b'0' + (pid % 10) as u8;
-        pid /= 10;
-    }
-    at -= 1;
-    digits[at] = b'.';
-    let digits = &digits[at..];
+    let mut digits = [b'.'; 11];
+    let count = decimal(sys::pid(), &mut digits[1..]);
+    let digits = &digits[..=count];
     path.get_mut(name.len()..name.len() + digits.len())?.copy_from_slice(digits);
     sys::named_file(CStr::from_bytes_until_nul(&path).ok()?, region_bytes).ok()
 }

@@ -3,6 +3,8 @@
 //!
 //! Errors are the kernel's numbers, positive.
 
+pub mod child;
+
 use crate::arch::syscall;
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::AtomicU32;
@@ -61,6 +63,15 @@ pub fn map_private_huge(bytes: usize) -> Result<*mut u8, Errno> {
         advise(aligned, bytes, libc::MADV_HUGEPAGE);
     }
     Ok(aligned)
+}
+
+/// Fresh memory, zeroed, that a child of fork has in common with its parent.
+pub fn map_shared(bytes: usize) -> Result<*mut u8, Errno> {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as usize;
+    // SAFETY: as above.
+    unsafe { call(SYS_mmap, [0, bytes, protection, flags, usize::MAX, 0]) }
+        .map(|address| address as *mut u8)
 }
 
 /// Maps `bytes` of a file shared, from `offset` on.
