@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::recording::{self, Aside};
+use crate::session;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -86,7 +87,10 @@ pub fn switch_to(mode: RecordingMode) -> Result<(), Error> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     recording::switch_mode(mode).map_err(|(message, hint)| {
         Error::new(format!("The mode cannot be changed to {mode}: {message}."), hint)
-    })
+    })?;
+    // If the recording begins only now.
+    session::keep_when_killed();
+    Ok(())
 }
 
 /// What is recorded now; [`RecordingMode::Off`] also where no allocator is installed. (Under `memscope run` the command

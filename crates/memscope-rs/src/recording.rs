@@ -74,9 +74,12 @@ mod capture {
 
     use crate::mode::RecordingMode;
     use memscope_capture::door::door;
+    use memscope_capture::keeper;
     use memscope_capture::name::{LabelCounts, Naming, Sought};
     use memscope_capture::own::{self, Refused};
     use memscope_capture::side::ThreadCounts;
+    use std::ffi::CStr;
+    use std::io;
     use std::ops::RangeInclusive;
 
     /// A measuring under way.
@@ -195,6 +198,15 @@ mod capture {
     pub(crate) fn measure() -> Option<Measuring> {
         door().measure().map(Measuring)
     }
+
+    /// Has the recording put into a file if the process ends before [`renounce`].
+    pub(crate) fn keep_in(path: &CStr) -> io::Result<()> {
+        keeper::keep_in(path).map_err(io::Error::from_raw_os_error)
+    }
+
+    pub(crate) fn renounce() {
+        keeper::renounce();
+    }
 }
 
 #[cfg(feature = "off")]
@@ -202,6 +214,8 @@ mod capture {
     //! Nothing is recorded.
 
     use crate::mode::RecordingMode;
+    use std::ffi::CStr;
+    use std::io;
     use std::ops::RangeInclusive;
 
     /// The sums of a label: none.
@@ -294,6 +308,12 @@ mod capture {
     pub(crate) fn measure() -> Option<Measuring> {
         None
     }
+
+    pub(crate) fn keep_in(_: &CStr) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn renounce() {}
 }
 
 pub(crate) use capture::*;

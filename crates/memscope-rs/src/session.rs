@@ -1,17 +1,21 @@
-//! A guard that keeps what was recorded when the program is over: at the return of `main`, in a panic, at `process::exit`.
+//! A guard that keeps what was recorded when the program is over: at the return of `main`, in a panic, at `process::exit`,
+//! and when it is killed.
 //!
 //! Invariants: a report is written once, to a temporary name that is then renamed; a failure to write is said on stderr and
 //! changes nothing else.
-//! Deliberately absent: signals. Of a process that is killed or aborts the recording stays if it has a file (see
-//! [`crate::Memscope::in_file`]) or `memscope run` holds it.
+//! Deliberately absent: signal handlers. What becomes of a process that is killed or aborts is a matter of
+//! `memscope_capture::keeper`, unless its region has a file already (see [`crate::Memscope::in_file`]) or `memscope run`
+//! holds it.
 
 use crate::allocator;
 use crate::error::Error;
-use crate::recording::Aside;
+use crate::recording::{self, Aside};
 use crate::report::Report;
 use crate::tracker::{Tracker, global_tracker};
+use std::ffi::CString;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
@@ -69,6 +73,7 @@ impl Session {
         *under_way() = Some(path);
         allocator::at_exit(finish_at_exit);
         let session = Self { tracker: global_tracker().ok() };
+        keep_when_killed();
         if cfg!(panic = "abort") { session.keep_at_panic() } else { session }
     }
 
@@ -111,6 +116,21 @@ fn under_way() -> std::sync::MutexGuard<'static, Option<PathBuf>> {
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Sees to it that the recording of the session under way stays, if there is both.
+pub(crate) fn keep_when_killed() {
+    let session = under_way();
+    let Some(path) = session.as_ref() else { return };
+    let kept = CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from);
+    if let Err(error) = kept.and_then(|path| recording::keep_in(&path)) {
+        let path = path.display();
+        let hint = "Memscope::in_file puts the recording into a file from the start.";
+        let text = format!(
+            "memscope: if this process is killed, nothing will be kept in {path}: {error}\n{hint}\n"
+        );
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
 extern "C" fn finish_at_exit() {
     finish(Tracker::analyze_at_end);
 }
@@ -126,6 +146,7 @@ fn finish(analyze: impl Fn(&Tracker) -> Report) {
     if report.heap.is_recorded {
         match keep(&report, &path) {
             Ok(()) => {
+                recording::renounce();
                 text.push_str(&format!("Kept in {}\n", path.display()));
                 if let Some(region) = allocator::region_path() {
                     let _ = fs::remove_file(region);
@@ -134,7 +155,7 @@ fn finish(analyze: impl Fn(&Tracker) -> Report) {
             Err(error) => text.push_str(&format!("{error}\n{}\n", error.hint())),
         }
     }
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Writes the profile, which only its owner may read then.

@@ -60,6 +60,8 @@ fn child(ending: &str) {
     let path = PathBuf::from(std::env::var_os(PROFILE).unwrap());
     let run = || {
         let _memscope = Session::start(path);
+        // The keeper is none of the program's children.
+        assert_eq!(wait(libc::WNOHANG), Err(Some(libc::ECHILD)));
         work();
         match ending {
             "clean" => {}
@@ -72,6 +74,18 @@ fn child(ending: &str) {
             "aborted" => {
                 forget();
                 std::process::abort();
+            }
+            "left" => {
+                // If nothing was recorded so far.
+                memscope_rs::switch_to(memscope_rs::RecordingMode::Exact).unwrap();
+                forget();
+                // SAFETY: it ends the process, whatever that is about.
+                unsafe { libc::_exit(0) };
+            }
+            "replaced" => {
+                forget();
+                let error = std::os::unix::process::CommandExt::exec(&mut Command::new("true"));
+                panic!("{error}");
             }
             "panic" => {
                 forget();
@@ -88,6 +102,15 @@ fn child(ending: &str) {
         }
     };
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    // Nothing is left of it, and the profile is not written over.
+    assert_eq!(wait(libc::WNOHANG | libc::__WALL), Err(Some(libc::ECHILD)));
+}
+
+/// Asks for any child that there is.
+fn wait(options: i32) -> Result<i32, Option<i32>> {
+    // SAFETY: plain numbers; nothing is written.
+    let child = unsafe { libc::waitpid(-1, std::ptr::null_mut(), options) };
+    if child < 0 { Err(std::io::Error::last_os_error().raw_os_error()) } else { Ok(child) }
 }
 
 /// Lets a process come to an end: what it said on stderr, and the sites of its profile that hold 12,345 bytes.
@@ -149,33 +172,114 @@ fn what_was_recorded_is_kept_however_it_ends() {
     }
 }
 
+/// Lets a process end without the end of its session, and looks at it before, if it is to be killed. Returns its id.
+fn end_early(ending: &str, file: Option<&PathBuf>, before: impl FnOnce(u32)) -> u32 {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .env(ENDING, ending)
+        .env(PROFILE, folder.join(format!("session-{ending}")))
+        .env("MEMSCOPE_MODE", if ending == "left" { "off" } else { "exact" })
+        .envs(file.map(|file| ("MEMSCOPE_FILE", file)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut said = said.map_while(Result::ok);
+    let is_ready = said.any(|line| line == "ready");
+    assert_eq!(is_ready, ending == "killed");
+    if is_ready {
+        before(process.id());
+        process.kill().unwrap();
+        // Nobody else has the pipe.
+        assert_eq!(said.count(), 0);
+    }
+    let has_code = process.wait().unwrap().code().is_some();
+    assert_eq!(has_code, !matches!(ending, "killed" | "aborted"), "{ending}");
+    process.id()
+}
+
+/// The region of a process that ended early is in this file, with what it never freed.
+fn assert_kept(file: &PathBuf, pid: u32, ending: &str) {
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let region = memscope_profile::Region::open_path(file).unwrap();
+    let profile = region.read(End::Unknown).unwrap().profile;
+    let sites = profile.sites.iter().filter(|site| site.counts.live_bytes() == 12_345);
+    assert_eq!(sites.count(), 1, "{ending}");
+    assert_eq!(profile.run.pid, pid);
+    std::fs::remove_file(file).unwrap();
+}
+
 /// A process whose recording is in a file is ended by a signal: the recording is there.
 fn a_file_outlives_a_signal() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("region");
     for ending in ["killed", "aborted"] {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .env(ENDING, ending)
-            .env(PROFILE, folder.join(format!("session-{ending}")))
-            .env("MEMSCOPE_FILE", folder.join("region"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let said = BufReader::new(process.stdout.take().unwrap()).lines();
-        let is_ready = said.map_while(Result::ok).any(|line| line == "ready");
-        assert_eq!(is_ready, ending == "killed");
-        if is_ready {
-            process.kill().unwrap();
-        }
-        assert!(process.wait().unwrap().code().is_none(), "{ending}");
-        let file = folder.join(format!("region.{}", process.id()));
-        let region = memscope_profile::Region::open_path(&file).unwrap();
-        let profile = region.read(End::Unknown).unwrap().profile;
-        let sites = profile.sites.iter().filter(|site| site.counts.live_bytes() == 12_345);
-        assert_eq!(sites.count(), 1, "{ending}");
-        assert_eq!(profile.run.pid, process.id());
-        std::fs::remove_file(file).unwrap();
+        // There is no need for a keeper.
+        let pid = end_early(ending, Some(&file), |pid| assert_eq!(children(pid), []));
+        assert_kept(&file.with_extension(pid.to_string()), pid, ending);
     }
+}
+
+/// The ids of a process's children.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parent = parent.to_string();
+    pids.filter(|pid| stat(*pid).is_some_and(|fields| fields[1] == parent)).collect()
+}
+
+/// What the system says of a process, from its state on.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect())
+}
+
+/// Waits up to ten seconds until something is so.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let since = std::time::Instant::now();
+    while !is_so() {
+        assert!(since.elapsed().as_secs() < 10, "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Without a file, whatever ends the process, its keeper writes the recording into one.
+fn a_keeper_outlives_the_process() {
+    for ending in ["killed", "aborted", "left", "replaced"] {
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("session-{ending}"));
+        let _ = std::fs::remove_file(&file);
+        let mut keeper = None;
+        let pid = end_early(ending, None, |pid| keeper = Some(look_at_keeper(pid)));
+        wait_until("the file is there", || file.exists());
+        assert_kept(&file, pid, ending);
+        if let Some(keeper) = keeper {
+            // Whoever adopts it may not wait for it.
+            wait_until("the keeper is gone", || {
+                stat(keeper).is_none_or(|fields| fields[0] == "Z" || fields[0] == "X")
+            });
+        }
+    }
+}
+
+/// A keeper has nothing of the program's but its code and its region, and cannot be ended with it by mistake.
+fn look_at_keeper(program: u32) -> u32 {
+    let [keeper] = children(program)[..] else { panic!("one keeper") };
+    let of_keeper = |what: &str| format!("/proc/{keeper}/{what}");
+    let name = "memscope-keeper";
+    let read = |what| std::fs::read_to_string(of_keeper(what)).unwrap();
+    wait_until("its memory is given back", || !read("maps").contains("[heap]"));
+    wait_until("it sleeps", || stat(keeper).unwrap()[0] == "S");
+    assert!(read("comm").trim() == name && read("cmdline").trim_end_matches('\0') == name);
+    assert!(!read("maps").contains("memfd:memscope"));
+    let files = std::fs::read_dir(of_keeper("fd")).unwrap().flatten();
+    let files: Vec<_> = files.map(|file| std::fs::read_link(file.path()).unwrap()).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    assert_ne!(stat(keeper).unwrap()[3], stat(program).unwrap()[3], "a session of its own");
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        // SAFETY: plain numbers.
+        assert_eq!(unsafe { libc::kill(keeper as i32, signal) }, 0);
+    }
+    keeper
 }
 
 /// When the profile was kept, the file is no longer needed.
@@ -201,5 +305,6 @@ fn main() {
     a_backtrace_is_no_leak();
     a_program_that_frees_everything_has_no_leaks();
     a_file_outlives_a_signal();
+    a_keeper_outlives_the_process();
     a_file_goes_when_the_profile_was_kept();
 }
