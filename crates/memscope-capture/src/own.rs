@@ -101,6 +101,8 @@ const _: () = assert!(EXACT | SAMPLED | COUNTING | OFF == CHANGED - 1);
 static WAY: AtomicU32 = AtomicU32::new(UNDECIDED);
 /// The mode, if it is decided.
 static NOW: AtomicU32 = AtomicU32::new(OFF);
+/// Raised before each change of the mode and after it.
+static CHANGE_STEPS: AtomicU32 = AtomicU32::new(0);
 /// Mean bytes between two samples, should there be any.
 static INTERVAL: AtomicU64 = AtomicU64::new(DEFAULT_INTERVAL_BYTES);
 /// What the region's file is to be called, or null.
@@ -153,9 +155,28 @@ pub(crate) fn was_always_counted() -> bool {
     })
 }
 
-/// Whether a thread's own counters hold all that it does. (They do as well where another copy of this crate records.)
+/// Whether every block that is alive has a record: the process never did anything but record exactly.
+pub(crate) fn are_all_recorded() -> bool {
+    // ORDERING: relaxed; bits are only added.
+    header().is_some_and(|header| {
+        header.mode.load(Ordering::Relaxed) == EXACT
+            && header.modes.load(Ordering::Relaxed) & !(1 << EXACT) == 0
+    })
+}
+
+/// Whether a thread can be measured: every event is looked at. Where nothing was chosen in this copy of the crate it is a
+/// preloaded library's, whose region has one mode.
 pub(crate) fn may_measure() -> bool {
-    matches!(way(), UNDECIDED | BESIDE) || now() == EXACT
+    // ORDERING: relaxed; constant since the start.
+    let is_exact = |header: &Header| header.mode.load(Ordering::Relaxed) == EXACT;
+    if way() == UNDECIDED { header().is_some_and(is_exact) } else { now() == EXACT }
+}
+
+/// How often the mode was changed; `None` while it is being changed.
+pub(crate) fn changes() -> Option<u32> {
+    // ORDERING: acquire pairs with the release in `switch`: the mode is seen.
+    let steps = CHANGE_STEPS.load(Ordering::Acquire);
+    steps.is_multiple_of(2).then_some(steps / 2)
 }
 
 /// From now on events look for records, also where there were none so far: a thread is set aside, and its blocks are
@@ -208,10 +229,14 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
         sampled::filter::FILTER.prepare();
     }
     note_era(mode);
+    // ORDERING: release, after the last step and before the mode: who is measured and meets the mode knows of the change.
+    CHANGE_STEPS.fetch_add(1, Ordering::Release);
     // ORDERING: release; whoever sees the mode sees what it needs.
     NOW.store(mode, Ordering::Release);
     let way = if is_region_sampled() { SWITCHED } else { CHANGED | mode };
     WAY.store(way, Ordering::Release);
+    // ORDERING: release, after the mode.
+    CHANGE_STEPS.fetch_add(1, Ordering::Release);
     Ok(())
 }
 
