@@ -15,9 +15,9 @@ use crate::process::PROCESS;
 use crate::thread::Guard;
 use core::ptr::from_ref;
 use core::sync::atomic::Ordering;
-use memscope_region::{Header, Table};
 use memscope_region::header::MODE_SAMPLED;
 use memscope_region::row::{BY_MODE_COUNTED, COUNTS_PER_BLOCK, ThreadCells};
+use memscope_region::{Header, Table};
 
 /// Counts an allocation of `size` bytes.
 pub(crate) fn allocated(start: impl Fn(), size: usize) {

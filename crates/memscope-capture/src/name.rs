@@ -260,8 +260,7 @@ fn block_of(granule: usize, is_region_sampled: bool) -> Option<(usize, u64)> {
     let load = |granule: usize| {
         let address = granule << PROCESS.granule_shift();
         let may_be = !is_region_sampled || FILTER.may_hold(address);
-        let place: Option<&'static AtomicU64> =
-            if may_be { PROCESS.record(address) } else { None };
+        let place: Option<&'static AtomicU64> = if may_be { PROCESS.record(address) } else { None };
         // ORDERING: relaxed; the block is the caller's.
         Record(place.map_or(0, |place| place.load(Ordering::Relaxed)))
     };

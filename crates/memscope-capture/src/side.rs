@@ -174,7 +174,9 @@ pub(crate) fn note_allocation(size: usize, is_realloc: bool) {
 #[cold]
 #[inline(never)]
 pub(crate) fn note_free(size: usize, is_known: bool) {
-    let Some(thread) = thread().filter(|thread| is_known || !thread.side.is_aside()) else { return };
+    let Some(thread) = thread().filter(|thread| is_known || !thread.side.is_aside()) else {
+        return;
+    };
     look_at_live(thread);
     let beside = &thread.side.beside;
     // ORDERING: relaxed, as above.
@@ -185,7 +187,9 @@ pub(crate) fn note_free(size: usize, is_known: bool) {
 /// Takes back a [`note_free`].
 #[cold]
 pub(crate) fn note_not_freed(size: usize, is_known: bool) {
-    let Some(thread) = thread().filter(|thread| is_known || !thread.side.is_aside()) else { return };
+    let Some(thread) = thread().filter(|thread| is_known || !thread.side.is_aside()) else {
+        return;
+    };
     // ORDERING: relaxed, as above.
     thread.side.beside.frees.fetch_sub(1, Ordering::Relaxed);
     thread.side.beside.freed_bytes.fetch_sub(size as u64, Ordering::Relaxed);
@@ -335,7 +339,9 @@ impl Measuring {
     /// `None` if that is not known: the mode was changed meanwhile, or this is a child of fork that was made meanwhile.
     pub fn end(&self) -> Option<(ThreadCounts, u64)> {
         let thread = thread().filter(|thread| {
-            PROCESS.is_on() && !thread.is_retired() && core::ptr::from_ref(*thread) as usize == self.thread
+            PROCESS.is_on()
+                && !thread.is_retired()
+                && core::ptr::from_ref(*thread) as usize == self.thread
         })?;
         let after = ThreadCounts::of(thread);
         // ORDERING: relaxed; the thread's own.

@@ -19,14 +19,13 @@ fn main() {
 mod recorded {
     use memscope_rs::memscope_profile::{Profile, file, model::Site};
     use memscope_rs::{
-        Evidence, Measurement, Memscope, RecordingMode, Report, Tracker, Variable,
-        assert_allocations, assert_no_leaks, measure, recording_mode, switch_to, task_scope, track,
-        tracker,
+        Evidence, Measurement, Memscope, RecordingMode, Report, Variable, assert_allocations,
+        assert_no_leaks, measure, recording_mode, switch_to, task_scope, track, tracker,
     };
     use std::collections::{BTreeMap, HashMap};
     use std::hint::black_box;
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::process::Command;
+    use std::process::{Command, Stdio};
     use std::rc::Rc;
 
     #[global_allocator]
@@ -49,18 +48,23 @@ mod recorded {
 
     pub(super) fn start_each() {
         let program = std::env::current_exe().unwrap();
+        let mut failures = String::new();
         for (part, _) in PARTS {
-            for mode in ["exact", "sampled", "counting", "off"] {
-                let output = Command::new(&program)
-                    .args(["begun", part])
-                    .env("MEMSCOPE_MODE", mode)
-                    .env("MEMSCOPE_INTERVAL", INTERVAL_BYTES)
-                    .output()
-                    .unwrap();
-                let errors = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success(), "{part}, begun in mode {mode}: {errors}");
+            let children = ["exact", "sampled", "counting", "off"].map(|mode| {
+                let mut command = Command::new(&program);
+                command.args(["begun", part]).env("MEMSCOPE_MODE", mode);
+                command.env("MEMSCOPE_INTERVAL", INTERVAL_BYTES).stderr(Stdio::piped());
+                (mode, command.spawn().unwrap())
+            });
+            for (mode, child) in children {
+                let output = child.wait_with_output().unwrap();
+                if !output.status.success() {
+                    let errors = String::from_utf8_lossy(&output.stderr);
+                    failures.push_str(&format!("{part}, begun in mode {mode}: {errors}\n"));
+                }
             }
         }
+        assert!(failures.is_empty(), "{failures}");
     }
 
     pub(super) fn run(part: &str) {
@@ -146,32 +150,32 @@ mod recorded {
             [11, 0, 11, 10_000 + spine, 0],
             "{began}"
         );
-        let all = sum(&report.profile().sites);
+        // (Asking for the sites of a function allocates, and leaves nothing behind.)
+        let all = |report: &Report| {
+            let [_, _, live_blocks, live_bytes, deviation] = sum(&report.profile().sites);
+            (live_blocks, live_bytes, deviation)
+        };
+        let all_before = all(&report);
 
         // A name moves its block, and nothing else.
         let first = &kept[0];
         track!(t, first);
         track!(t, kept);
         let report = t.analyze();
-        assert_eq!(sum(sites(report.profile(), "later")), [11, 0, 11, 10_000 + spine, 0], "{began}");
-        assert_eq!(sum(&report.profile().sites), all, "{began}");
+        assert_eq!(
+            sum(sites(report.profile(), "later")),
+            [11, 0, 11, 10_000 + spine, 0],
+            "{began}"
+        );
+        assert_eq!(all(&report), all_before, "{began}");
         assert_names_are_their_sites(&report);
         let first = variable(&report, "first");
         assert_eq!((first.live_blocks, first.live_bytes, first.allocations), (1, 1000, 1));
-        assert!(first.sites.iter().any(|it| it.function.ends_with("::later")), "{first:?}");
+        assert!(first.sites.iter().any(|it| it.function.contains("::later")), "{first:?}");
         assert_eq!(variable(&report, "kept").live_bytes, spine);
         let stats = t.stats();
         assert_eq!((stats.live_allocations, stats.live_bytes), (2, 1000 + spine), "{began}");
         assert_eq!((stats.total_allocations, stats.unknown_allocations), (2, 0), "{began}");
-
-        // Another name takes its place.
-        let renamed = &kept[0];
-        track!(t, renamed);
-        let report = t.analyze();
-        assert_eq!(variable(&report, "first").live_blocks, 0, "{began}");
-        assert_eq!(variable(&report, "renamed").live_bytes, 1000, "{began}");
-        assert_eq!(sum(&report.profile().sites), all, "{began}");
-        assert_names_are_their_sites(&report);
 
         // What was allocated in the mode before has a name only if that was exact.
         let t = tracker!();
@@ -184,12 +188,12 @@ mod recorded {
 
         // A growing block takes its name along; what outlives its scope is told with it; a mark and a file know it too.
         let t = tracker!();
+        let renamed = &kept[0];
+        track!(t, renamed);
         t.mark("before");
-        let mut grown = Vec::new();
-        {
-            let _request = t.scope("request");
-            grown = black_box(vec![1_u8; 700]);
-        }
+        let request = t.scope("request");
+        let mut grown = black_box(vec![1_u8; 700]);
+        drop(request);
         track!(t, grown);
         assert_eq!(grown.len(), 700);
         let report = t.analyze();
@@ -197,21 +201,33 @@ mod recorded {
         let leak = report.leaks.iter().find(|leak| leak.evidence == outlived);
         let leak = leak.unwrap_or_else(|| panic!("{began}: {report}"));
         assert_eq!((leak.live_bytes, &leak.variables[..]), (700, &["grown".to_owned()][..]));
+        // Another name has taken the place of the first.
+        assert_eq!(variable(&report, "first").live_blocks, 0, "{began}");
+        assert_eq!(variable(&report, "renamed").live_bytes, 1000, "{began}");
+        assert_names_are_their_sites(&report);
         let since = t.since("before").unwrap();
-        assert!(since.sites.iter().any(|it| (it.live_blocks, it.live_bytes) == (1, 700)), "{since}");
+        assert!(
+            since.sites.iter().any(|it| (it.live_blocks, it.live_bytes) == (1, 700)),
+            "{since}"
+        );
 
         grown.reserve_exact(3000);
         grown.shrink_to(2000);
         let report = t.analyze();
         let there = variable(&report, "grown");
         assert_eq!((there.live_bytes, there.peak_bytes), (2000, 3700), "{began}");
-        assert_eq!((there.reallocations, there.live_blocks, there.allocations), (2, 1, 1), "{began}");
+        assert_eq!(
+            (there.reallocations, there.live_blocks, there.allocations),
+            (2, 1, 1),
+            "{began}"
+        );
         assert_names_are_their_sites(&report);
         assert_eq!(report.completeness.detailed.completeness, 1.0, "{began}: {report}");
 
-        let path = std::env::temp_dir().join(format!("exact_later.{}.memscope", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("exact_later.{}.memscope", std::process::id()));
         file::save(report.profile(), &path).unwrap();
-        let (loaded, _) = file::load(&path).unwrap();
+        let loaded = file::load(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(loaded.labels, report.profile().labels, "{began}");
         assert_eq!(sum(&loaded.sites), sum(&report.profile().sites), "{began}");
@@ -260,8 +276,9 @@ mod recorded {
             track!(t, unseen_rc);
         }
         let (stats, report) = (t.stats(), t.analyze());
-        assert_eq!(stats.live_allocations, 0, "{began}: {stats}");
-        assert_eq!(stats.unknown_allocations, 3 * unseen.len() as u64, "{began}: {stats}");
+        assert_eq!(stats.live_allocations, 0, "{began}: {stats:?}");
+        // At least one for each value; of a tree each node that is in the sample.
+        assert!(stats.unknown_allocations >= 3 * unseen.len() as u64, "{began}: {stats:?}");
         assert_eq!(variable(&report, "tree").live_blocks, mine, "{began}");
     }
 
@@ -276,7 +293,8 @@ mod recorded {
             RecordingMode::Exact,
         ] {
             to(RecordingMode::Exact);
-            let (here, elsewhere, moved) = (later(1).remove(0), later(1).remove(0), later(1).remove(0));
+            let (here, elsewhere, moved) =
+                (later(1).remove(0), later(1).remove(0), later(1).remove(0));
             let large = black_box(vec![1_u8; 20 << 20]);
             track!(t, here);
             track!(t, elsewhere);
@@ -298,13 +316,18 @@ mod recorded {
             let live_bytes = if mode == RecordingMode::Exact { 6000 } else { 0 };
             assert_eq!(t.stats().live_bytes, live_bytes, "{began}, {mode}");
             drop(moving);
-            assert_eq!((t.stats().live_bytes, t.stats().live_allocations), (0, 0), "{began}, {mode}");
+            assert_eq!(
+                (t.stats().live_bytes, t.stats().live_allocations),
+                (0, 0),
+                "{began}, {mode}"
+            );
         }
         to(RecordingMode::Exact);
         let report = t.analyze();
         assert_names_are_their_sites(&report);
         assert_eq!(report.completeness.detailed.completeness, 1.0, "{began}: {report}");
-        let [allocations, frees, live_blocks, live_bytes, _] = sum(sites(report.profile(), "later"));
+        let [allocations, frees, live_blocks, live_bytes, _] =
+            sum(sites(report.profile(), "later"));
         assert_eq!((live_blocks, live_bytes, allocations), (0, 0, frees), "{began}");
     }
 
@@ -353,15 +376,13 @@ mod recorded {
         let named = measure(|| drop(name));
         assert_eq!(of(named), [0, 0, 2, 1024, 0, 0], "{began}");
 
-        for (kind, blocks) in
-            ["old", "sampled", "counted", "unseen", "exact"].into_iter().zip([
-                &mut old,
-                &mut sampled,
-                &mut counted,
-                &mut unseen,
-                &mut exact,
-            ])
-        {
+        for (kind, blocks) in ["old", "sampled", "counted", "unseen", "exact"].into_iter().zip([
+            &mut old,
+            &mut sampled,
+            &mut counted,
+            &mut unseen,
+            &mut exact,
+        ]) {
             let freed = measure(|| blocks.truncate(100));
             assert_eq!(of(freed), [0, 0, 100, 100_000, 0, 0], "{began}, {kind}");
             // Up by 500, down by 50,000, and up again to less than before.
@@ -482,8 +503,7 @@ mod recorded {
         // What is only counted is no task's, and what is sampled is as long as it lives.
         to(RecordingMode::Exact);
         let t = tracker!();
-        let held = |t: &Tracker, name: &str| {
-            let report = t.analyze();
+        let held = |report: &Report, name: &str| {
             let task = report.tasks.iter().find(|it| it.name == name);
             let task = task.unwrap_or_else(|| panic!("no {name}: {report}"));
             (task.live_bytes, task.peak_bytes)
@@ -491,13 +511,11 @@ mod recorded {
         {
             let _task = task_scope("mixed");
             let exact = later(10);
-            assert_eq!(held(&t, "mixed").0, 10_240);
             to(RecordingMode::Counting);
             let counted = early(10);
             to(RecordingMode::Exact);
             drop((exact, counted));
         }
-        assert_eq!(held(&t, "mixed"), (0, 10_240), "{began}");
         to(RecordingMode::Sampled);
         {
             let _task = task_scope("often");
@@ -505,7 +523,9 @@ mod recorded {
                 drop(early(100));
             }
         }
-        let (live_bytes, peak_bytes) = held(&t, "often");
+        let report = t.analyze();
+        assert_eq!(held(&report, "mixed"), (0, 10_240), "{began}");
+        let (live_bytes, peak_bytes) = held(&report, "often");
         // Of a hundred rounds each holds 100 kilobytes, of which a quarter is in the sample.
         assert_eq!(live_bytes, 0, "{began}");
         assert!((100_000..300_000).contains(&peak_bytes), "{began}: {peak_bytes}");
@@ -525,7 +545,10 @@ mod recorded {
         assert_allocations!(4, { later(3) });
         let mut kept = Vec::with_capacity(1);
         let said = failure(|| assert_no_leaks!({ kept.push(black_box(vec![1_u8; 77])) }));
-        assert!(said.starts_with("77 bytes were not freed\n  1 block, 77 bytes\n"), "{began}: {said}");
+        assert!(
+            said.starts_with("77 bytes were not freed\n  1 block, 77 bytes\n"),
+            "{began}: {said}"
+        );
         assert!(said.contains("exact_later::recorded::tasks"), "{began}: {said}");
         let said = failure(|| assert_allocations!(..=2, { later(3) }));
         assert!(said.starts_with("4 allocations, expected 0..=2\n"), "{began}: {said}");
