@@ -282,10 +282,7 @@ impl<A: GlobalAlloc> Global<A> {
         unsafe { switched::allocated::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
         if own::now() == EXACT && !new.is_null() {
             hooks::follow(forgotten, [block.cast(), new.cast()], new_size);
-            // In a region of mode sampled every block is one of the sample's, and the exact ones may have a name.
-            if let Some(site) = marked_site {
-                name::follow(site, new as usize);
-            }
+            marked_site.inspect(|site| name::follow(*site, new as usize));
         }
         new
     }

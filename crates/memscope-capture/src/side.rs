@@ -323,6 +323,7 @@ pub fn measure(start: impl Fn()) -> Option<Measuring> {
     if changes.is_none() || !own::may_measure() || !PROCESS.is_on() {
         return None;
     }
+    own::look_at_sizes();
     let thread = look(start)?;
     let before = ThreadCounts::of(thread);
     // ORDERING: relaxed; the thread's own.

@@ -133,7 +133,8 @@ impl ValueBlocks {
     /// a row is one. Costs a load for every 32 bytes.
     ///
     /// Where the address lies in the last bytes of the block and another block follows, the two may not be told apart;
-    /// then the block counts as unknown. An address in the first half of the block is always found.
+    /// then the block counts as unknown. An address in the first half of the block is always found; but for its first 16 bytes
+    /// in a process that was not always in mode exact, for behind them may lie a block that has no record.
     ///
     /// ```
     /// # #[global_allocator]

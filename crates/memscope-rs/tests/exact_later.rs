@@ -19,8 +19,9 @@ fn main() {
 mod recorded {
     use memscope_rs::memscope_profile::{Profile, file, model::Site};
     use memscope_rs::{
-        Evidence, Measurement, Memscope, RecordingMode, Report, Variable, assert_allocations,
-        assert_no_leaks, measure, recording_mode, switch_to, task_scope, track, tracker,
+        Evidence, Measurement, Memscope, RecordingMode, Report, Trackable, ValueBlocks, Variable,
+        assert_allocations, assert_no_leaks, measure, recording_mode, switch_to, task_scope, track,
+        tracker,
     };
     use std::collections::{BTreeMap, HashMap};
     use std::hint::black_box;
@@ -34,10 +35,14 @@ mod recorded {
     /// Small enough that nearly every block of 1,000 bytes is far from certain to be in the sample, and many are.
     const INTERVAL_BYTES: &str = "4096";
 
+    /// Bytes that no allocator has.
+    const TOO_MUCH: usize = 1 << 60;
+
     type Part = fn(RecordingMode);
-    const PARTS: [(&str, Part); 8] = [
+    const PARTS: [(&str, Part); 9] = [
         ("names", names),
         ("where values lie", where_values_lie),
+        ("side by side", side_by_side),
         ("deaths", deaths),
         ("measures", measures),
         ("changes", changes),
@@ -245,6 +250,16 @@ mod recorded {
         let mut seen = Vec::new();
         let mut unseen = vec![make(), make()];
         to(RecordingMode::Exact);
+        seen.push(make());
+        if began != RecordingMode::Exact {
+            let t = tracker!();
+            for (tree, map, rc) in &unseen {
+                track!(t, tree);
+                track!(t, map);
+                track!(t, rc);
+            }
+            assert_eq!(t.stats().live_allocations, 0, "{began}");
+        }
         for round in 0..4 {
             to(RecordingMode::Exact);
             seen.push(make());
@@ -282,6 +297,39 @@ mod recorded {
         assert_eq!(variable(&report, "tree").live_blocks, mine, "{began}");
     }
 
+    /// Blocks that begin in the middle of what a record stands for, behind others that have no record and reach so far.
+    fn side_by_side(began: RecordingMode) {
+        /// Five words, of which the last is looked at.
+        struct Last(Box<[u64; 5]>);
+
+        impl Trackable for Last {
+            fn blocks(&self, blocks: &mut ValueBlocks) {
+                blocks.within(&self.0[4], 40);
+            }
+        }
+
+        let mut pairs = Vec::with_capacity(200);
+        for _ in 0..200 {
+            to(RecordingMode::Off);
+            let unseen = Last(black_box(Box::new([1; 5])));
+            to(RecordingMode::Exact);
+            pairs.push((unseen, black_box(Box::new([2_u64; 5]))));
+        }
+        let t = tracker!();
+        for (unseen, _) in &pairs {
+            track!(t, unseen);
+        }
+        assert_eq!(
+            (t.stats().live_allocations, t.stats().unknown_allocations),
+            (0, 200),
+            "{began}"
+        );
+        for (_, seen) in &pairs {
+            track!(t, seen);
+        }
+        assert_eq!((t.stats().live_allocations, t.stats().live_bytes), (200, 8000), "{began}");
+    }
+
     /// The free of a named block is seen in whatever mode, on whatever thread.
     fn deaths(began: RecordingMode) {
         to(RecordingMode::Exact);
@@ -310,6 +358,9 @@ mod recorded {
             drop(here);
             std::thread::spawn(move || drop(elsewhere)).join().unwrap();
             drop(large);
+            assert_eq!(t.stats().live_bytes, 1000, "{began}, {mode}");
+            // Where there is no such memory it stays where it is, and what it is.
+            assert!(moving.try_reserve_exact(TOO_MUCH).is_err());
             assert_eq!(t.stats().live_bytes, 1000, "{began}, {mode}");
             // A block that moves where it is not recorded is a block that was freed.
             moving.reserve_exact(5000);
@@ -346,9 +397,16 @@ mod recorded {
 
     /// What a measuring says is what it says in a process that is always exact.
     fn measures(began: RecordingMode) {
-        let mut old = early(200);
-        old.shrink_to_fit();
+        let mut old = early(250);
         to(RecordingMode::Exact);
+        let peak = measure(|| {
+            let first = black_box(vec![1_u8; 500]);
+            old.truncate(200);
+            let second = black_box(vec![1_u8; 3000]);
+            (first, second)
+        });
+        assert_eq!(of(peak), [2, 3500, 50, 50_000, 0, 500], "{began}");
+        old.shrink_to_fit();
         to(RecordingMode::Sampled);
         let mut sampled = early(200);
         to(RecordingMode::Counting);
@@ -399,6 +457,8 @@ mod recorded {
                 black_box(vec![1_u8; 3000])
             });
             assert_eq!(of(low), [1, 3000, 10, 10_000, 0, 0], "{began}, {kind}");
+            let failed = measure(|| assert!(blocks[0].try_reserve_exact(TOO_MUCH).is_err()));
+            assert_eq!(of(failed), [0; 6], "{began}, {kind}");
             let moved = measure(|| {
                 for block in blocks.iter_mut() {
                     block.reserve_exact(2000);
@@ -538,6 +598,10 @@ mod recorded {
         to(RecordingMode::Exact);
         assert_no_leaks!({ later(10) });
         assert_no_leaks!({ drop((old.pop(), unseen)) });
+        assert_no_leaks!({
+            let mut data = later(3);
+            assert!(data[0].try_reserve_exact(TOO_MUCH).is_err());
+        });
         assert_no_leaks!({
             let data = later(3);
             std::thread::spawn(move || drop(data)).join().unwrap();
