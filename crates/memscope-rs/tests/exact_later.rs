@@ -299,19 +299,19 @@ mod recorded {
 
     /// Blocks that begin in the middle of what a record stands for, behind others that have no record and reach so far.
     fn side_by_side(began: RecordingMode) {
-        /// Five words, of which the last is looked at.
-        struct Last(Box<[u64; 5]>);
+        /// Five words, of which the last is looked at, and how far back the block's start is looked for.
+        struct Last(Box<[u64; 5]>, usize);
 
         impl Trackable for Last {
             fn blocks(&self, blocks: &mut ValueBlocks) {
-                blocks.within(&self.0[4], 40);
+                blocks.within(&self.0[4], self.1);
             }
         }
 
         let mut pairs = Vec::with_capacity(200);
-        for _ in 0..200 {
+        for back_bytes in [40, 100].repeat(100) {
             to(RecordingMode::Off);
-            let unseen = Last(black_box(Box::new([1; 5])));
+            let unseen = Last(black_box(Box::new([1; 5])), back_bytes);
             to(RecordingMode::Exact);
             pairs.push((unseen, black_box(Box::new([2_u64; 5]))));
         }
@@ -608,7 +608,12 @@ mod recorded {
         });
         assert_allocations!(4, { later(3) });
         let mut kept = Vec::with_capacity(1);
-        let said = failure(|| assert_no_leaks!({ kept.push(black_box(vec![1_u8; 77])) }));
+        let said = failure(|| {
+            assert_no_leaks!({
+                kept.push(black_box(vec![1_u8; 77]));
+                assert!(later(1)[0].try_reserve_exact(TOO_MUCH).is_err());
+            })
+        });
         assert!(
             said.starts_with("77 bytes were not freed\n  1 block, 77 bytes\n"),
             "{began}: {said}"
