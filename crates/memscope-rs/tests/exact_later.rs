@@ -308,6 +308,21 @@ mod recorded {
             }
         }
 
+        // The first blocks of mode exact come to lie between those of the mode before.
+        let old_and_gone = [40, 100].repeat(100).into_iter().map(|back_bytes| {
+            (Last(black_box(Box::new([1; 5])), back_bytes), black_box(Box::new([2_u64; 5])))
+        });
+        let (old, gone): (Vec<_>, Vec<_>) = old_and_gone.unzip();
+        drop(gone);
+        to(RecordingMode::Exact);
+        let between: Vec<_> = (0..200).map(|_| black_box(Box::new([3_u64; 5]))).collect();
+        let t = tracker!();
+        for old in old.iter().filter(|_| began != RecordingMode::Exact) {
+            track!(t, old);
+        }
+        assert_eq!(t.stats().live_allocations, 0, "{began}");
+        drop(between);
+
         let mut pairs = Vec::with_capacity(200);
         for back_bytes in [40, 100].repeat(100) {
             to(RecordingMode::Off);
