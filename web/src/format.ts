@@ -33,8 +33,13 @@ export function bytes(n: number): string {
 
 const grouped = new Intl.NumberFormat("en-US");
 
+/** A count without a mark. */
+export function plainCount(n: number): string {
+  return grouped.format(Math.round(n)).replace("-", "−");
+}
+
 export function count(n: number): string {
-  return mark + grouped.format(Math.round(n)).replace("-", "−");
+  return mark + plainCount(n);
 }
 
 export function counted(n: number, noun: string): string {

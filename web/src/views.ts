@@ -2,7 +2,7 @@
 
 import { h } from "./dom.ts";
 import { flame, legend } from "./flame.ts";
-import { bytes, count, counted, duration, elide, share, signed } from "./format.ts";
+import { bytes, count, counted, duration, elide, plainBytes, plainCount, share, signed } from "./format.ts";
 import { METRICS, largest, threadName, type MetricId, type Profile } from "./profile.ts";
 import { amount, detail, headOf, metricOf, table, type Column } from "./sites.ts";
 import { DEFAULTS, type State } from "./state.ts";
@@ -380,9 +380,10 @@ function variables({ profile }: Page): HTMLElement {
         it.name,
         h("code", { title: it.type_name }, elide(it.type_name)),
         `${it.file}:${it.line}`,
-        bytes(it.live_bytes),
-        `${count(it.live_blocks)} of ${count(it.blocks)}`,
-        bytes(it.peak_bytes),
+        // Only what was recorded exactly has a name, also in a process that began with a sample.
+        plainBytes(it.live_bytes),
+        `${plainCount(it.live_blocks)} of ${plainCount(it.blocks)}`,
+        plainBytes(it.peak_bytes),
       ]),
       3,
     ),

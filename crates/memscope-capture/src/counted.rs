@@ -15,9 +15,9 @@ use crate::process::PROCESS;
 use crate::thread::Guard;
 use core::ptr::from_ref;
 use core::sync::atomic::Ordering;
-use memscope_region::Header;
 use memscope_region::header::MODE_SAMPLED;
 use memscope_region::row::{BY_MODE_COUNTED, COUNTS_PER_BLOCK, ThreadCells};
+use memscope_region::{Header, Table};
 
 /// Counts an allocation of `size` bytes.
 pub(crate) fn allocated(start: impl Fn(), size: usize) {
@@ -148,6 +148,12 @@ pub(crate) fn allocated_among_samples(size: usize) {
     add(&row.successes, 1);
     // A sampled block that is freed next was not the one allocated last.
     arch::set_sample_mark(0);
+    // ORDERING: relaxed; a thread in a task made it, or was handed it by whoever did.
+    if header.rows[Table::Tasks as usize].load(Ordering::Relaxed) != 0
+        && let Some(mut guard) = Guard::take(|| {})
+    {
+        guard.state().task.allocated_by_none(size as u64);
+    }
 }
 
 /// Counts a free of `size` bytes in a region of mode sampled.

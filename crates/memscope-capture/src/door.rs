@@ -18,7 +18,7 @@ use memscope_region::Kind;
 use memscope_region::record::Record;
 
 /// The version of the table; raised with any change to it.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// No task was current, because nothing is recorded.
 const NONE: u64 = u64::MAX;
@@ -46,7 +46,7 @@ pub struct Door {
     count_open: extern "C" fn(task: u32, by: i32),
     task_live_bytes: extern "C" fn(task: u32) -> i64,
     measure: extern "C" fn(measuring: &mut Measuring) -> bool,
-    end_measure: extern "C" fn(measuring: &Measuring, counts: &mut ThreadCounts) -> u64,
+    end_measure: extern "C" fn(&Measuring, counts: &mut ThreadCounts, peak: &mut u64) -> bool,
 }
 
 /// This copy's table. The preloaded library shows it as `memscope_door`.
@@ -129,10 +129,12 @@ impl Door {
         extern "C" fn measure(measuring: &mut Measuring) -> bool {
             side::measure(|| {}).map(|begun| *measuring = begun).is_some()
         }
-        extern "C" fn end_measure(measuring: &Measuring, counts: &mut ThreadCounts) -> u64 {
-            let (done, peak_bytes) = measuring.end();
-            *counts = done;
-            peak_bytes
+        extern "C" fn end_measure(
+            measuring: &Measuring,
+            counts: &mut ThreadCounts,
+            peak_bytes: &mut u64,
+        ) -> bool {
+            measuring.end().map(|done| (*counts, *peak_bytes) = done).is_some()
         }
         Self {
             version: VERSION,
@@ -264,10 +266,9 @@ impl Door {
     }
 
     /// See [`Measuring::end`].
-    pub fn end_measure(&self, measuring: &Measuring) -> (ThreadCounts, u64) {
-        let mut counts = ThreadCounts::default();
-        let peak_bytes = (self.end_measure)(measuring, &mut counts);
-        (counts, peak_bytes)
+    pub fn end_measure(&self, measuring: &Measuring) -> Option<(ThreadCounts, u64)> {
+        let (mut counts, mut peak_bytes) = (ThreadCounts::default(), 0);
+        (self.end_measure)(measuring, &mut counts, &mut peak_bytes).then_some((counts, peak_bytes))
     }
 }
 

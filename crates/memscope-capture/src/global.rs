@@ -16,10 +16,10 @@ use crate::door::{self, Door};
 use crate::hooks::{self, Host, RawBlock};
 use crate::own::{self, BESIDE, CHANGED, COUNTING, EXACT, OFF, SAMPLED, SPECIAL, Settings};
 use crate::road::Road;
-use crate::sampled;
 use crate::sampled::hooks::{is_sampled, may_be_sampled};
 use crate::switched::{self, Gone};
 use crate::thread::Guard;
+use crate::{name, sampled};
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -271,16 +271,18 @@ impl<A: GlobalAlloc> Global<A> {
             let old = self.layout(layout.size(), layout.align());
             self.inner.realloc(block, old, new_size.max(self.least_bytes))
         };
-        let mut forgotten = None;
+        let (mut forgotten, mut marked_site) = (None, None);
         match gone {
             _ if new.is_null() => switched::not_moved(block.cast(), layout.size(), gone),
             Gone::Exactly(of) => forgotten = of,
+            Gone::Sampled(Some(left)) => marked_site = left.marked_site(),
             _ => {}
         }
         // SAFETY: the caller's promise.
         unsafe { switched::allocated::<Own>(entry, Kind::Realloc, new.cast(), new_size) };
         if own::now() == EXACT && !new.is_null() {
             hooks::follow(forgotten, [block.cast(), new.cast()], new_size);
+            marked_site.inspect(|site| name::follow(*site, new as usize));
         }
         new
     }

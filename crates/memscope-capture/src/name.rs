@@ -6,17 +6,20 @@
 //! other blocks from looking. What bears a label is also counted in the label's row, and in that of the tracker that gave
 //! it, so that the peak is known.
 //!
-//! Invariants: a block has at most one name, the last it was given; a block that moves in a realloc takes its name along.
+//! Invariants: a block has at most one name, the last it was given; a block that moves in a realloc takes its name along; only
+//! what was recorded exactly has one, so its numbers are no estimates, whatever mode the process began in.
 //! Deliberately absent: names of what has no block.
 
 use crate::event::{add, keep_peak};
+use crate::own;
 use crate::process::PROCESS;
+use crate::sampled::filter::FILTER;
 use crate::site;
 use crate::thread::Guard;
 use core::sync::atomic::{AtomicU64, Ordering};
-use memscope_region::header::MODE_EXACT;
+use memscope_region::header::MODE_SAMPLED;
 use memscope_region::record::Record;
-use memscope_region::row::{Fill, LabelCells};
+use memscope_region::row::{COUNTS_PER_BLOCK, Fill, LabelCells};
 use memscope_region::{Header, Table};
 
 /// The largest block whose start is sought from an address within it.
@@ -100,12 +103,11 @@ fn size(record: Record, block: usize) -> u64 {
 ///
 /// The block stays while this runs: the caller has a reference to it.
 pub fn give(label: u32, block: usize) -> Naming {
-    let Some(mut guard) = Guard::take(|| {}) else { return Naming::Unknown };
-    // A sample has weights, and most blocks are not in it.
-    // ORDERING: relaxed; constant since the start.
-    if guard.header().mode.load(Ordering::Relaxed) != MODE_EXACT {
+    // A record that there is not would become memory by being looked at.
+    if own::is_region_sampled() && !FILTER.may_hold(block) {
         return Naming::Unknown;
     }
+    let Some(mut guard) = Guard::take(|| {}) else { return Naming::Unknown };
     let Some(size) = relabel(&mut guard, label, block) else { return Naming::Unknown };
     let Ok(size) = size else { return Naming::Already };
     for row in rows(label) {
@@ -121,15 +123,19 @@ fn relabel(guard: &mut Guard, label: u32, block: usize) -> Option<Result<u64, ()
     let place = guard.record(block)?;
     // ORDERING: relaxed; the block is the caller's, who had it from its owner.
     let record = Record(place.load(Ordering::Relaxed));
-    // What is in a sample has weights, and most blocks are not in it.
-    if record.site() == 0 || record.is_marked() && site::is_odd(&PROCESS, record.site()) {
+    let header: &Header = guard.header();
+    // ORDERING: relaxed; constant since the start.
+    let is_region_sampled = header.mode.load(Ordering::Relaxed) == MODE_SAMPLED;
+    // A name's numbers are those of its blocks. What is in a sample stands for others, and most blocks are in none.
+    let is_odd = record.is_marked() && site::is_odd(&PROCESS, record.site());
+    if record.site() == 0 || is_odd != is_region_sampled {
         return None;
     }
+    let one = if is_region_sampled { COUNTS_PER_BLOCK } else { 1 };
     let old_label = label_if_named(record);
     if old_label == label {
         return Some(Err(()));
     }
-    let header: &Header = guard.header();
     let state = guard.state();
     let labelled = site::labelled(&PROCESS, &state.sites.site_rows, record.site(), label)?;
     let from = state.sites.make_site(&mut state.arena, &PROCESS, record.site()).ok()?;
@@ -142,7 +148,8 @@ fn relabel(guard: &mut Guard, label: u32, block: usize) -> Option<Result<u64, ()
     }
     let size = size(record, block);
     to.note_size(size);
-    for (row, blocks, bytes) in [(from, 1u64.wrapping_neg(), size.wrapping_neg()), (to, 1, size)] {
+    // What is recorded exactly among samples has no variance, so the rows of variances stay as they are.
+    for (row, blocks, bytes) in [(from, one.wrapping_neg(), size.wrapping_neg()), (to, one, size)] {
         keep_peak(header, row);
         add(&row.allocations, blocks);
         add(&row.allocated_bytes, bytes);
@@ -212,7 +219,7 @@ pub struct Sought {
 }
 
 /// Where a block begins, rounded down to what a record stands for. Looks at a record for each granule on the way. `None`
-/// if there is none that is known, or if it cannot be told from the one behind it.
+/// if there is none that is known, or if it cannot be told from the one behind it, or from one that has no record.
 pub fn start_of(sought: &Sought) -> Option<usize> {
     let Sought { address, back_bytes, least_bytes, most_bytes } = *sought;
     let shift = PROCESS.granule_shift();
@@ -221,30 +228,39 @@ pub fn start_of(sought: &Sought) -> Option<usize> {
     }
     let last = address >> shift;
     let first = address.saturating_sub(back_bytes) >> shift;
-    let mut found = (first..=last).rev().filter_map(block_of);
+    let (are_all_recorded, is_sampled) = (own::are_all_recorded(), own::is_region_sampled());
+    let mut found = (first..=last).rev().filter_map(|granule| block_of(granule, is_sampled));
     let (start, bytes) = found.next()?;
     let is_sought = |bytes: u64| (least_bytes..=most_bytes).contains(&bytes);
     // A block that begins in the address's own granule may begin behind the address.
     let is_before = start >> shift != last || address % (1 << shift) >= BLOCK_ALIGN;
     if is_before {
-        return is_sought(bytes).then_some(start);
+        // The address may lie in a block without a record, if there are such.
+        let is_within = are_all_recorded || ((address - start) as u64) < bytes;
+        return (is_sought(bytes) && is_within).then_some(start);
     }
     // So the one before is asked whether it reaches so far: surely, perhaps, or not.
     let other = found.next().filter(|(_, bytes)| is_sought(*bytes));
-    let Some((other, other_bytes)) = other else { return is_sought(bytes).then_some(start) };
+    let Some((other, other_bytes)) = other else {
+        return (is_sought(bytes) && are_all_recorded).then_some(start);
+    };
     let reach = (address - other) as u64;
     let may_reach = reach < other_bytes.saturating_add(BLOCK_ALIGN as u64);
     match (is_sought(bytes), reach < other_bytes) {
         (_, true) => Some(other),
+        _ if !are_all_recorded => None,
         (false, false) => may_reach.then_some(other),
         (true, false) => (!may_reach).then_some(start),
     }
 }
 
-/// The block that begins in a granule: the granule's address, and its size.
-fn block_of(granule: usize) -> Option<(usize, u64)> {
+/// The block that begins in a granule: the granule's address, and its size. In a region of mode sampled a record is looked
+/// at only if there can be one, as in [`give`].
+fn block_of(granule: usize, is_region_sampled: bool) -> Option<(usize, u64)> {
     let load = |granule: usize| {
-        let place: Option<&'static AtomicU64> = PROCESS.record(granule << PROCESS.granule_shift());
+        let address = granule << PROCESS.granule_shift();
+        let may_be = !is_region_sampled || FILTER.may_hold(address);
+        let place: Option<&'static AtomicU64> = if may_be { PROCESS.record(address) } else { None };
         // ORDERING: relaxed; the block is the caller's.
         Record(place.map_or(0, |place| place.load(Ordering::Relaxed)))
     };

@@ -101,6 +101,10 @@ const _: () = assert!(EXACT | SAMPLED | COUNTING | OFF == CHANGED - 1);
 static WAY: AtomicU32 = AtomicU32::new(UNDECIDED);
 /// The mode, if it is decided.
 static NOW: AtomicU32 = AtomicU32::new(OFF);
+/// Not 0 if recording was begun by a change of the mode: what was allocated before has no record.
+static BEGUN_LATE: AtomicU32 = AtomicU32::new(0);
+/// Raised before each change of the mode and after it.
+static CHANGE_STEPS: AtomicU32 = AtomicU32::new(0);
 /// Mean bytes between two samples, should there be any.
 static INTERVAL: AtomicU64 = AtomicU64::new(DEFAULT_INTERVAL_BYTES);
 /// What the region's file is to be called, or null.
@@ -153,9 +157,42 @@ pub(crate) fn was_always_counted() -> bool {
     })
 }
 
-/// Whether a thread's own counters hold all that it does. (They do as well where another copy of this crate records.)
+/// Whether every block that is alive has a record: the process never did anything but record exactly, from its beginning.
+pub(crate) fn are_all_recorded() -> bool {
+    // ORDERING: relaxed; what is recorded at all was allocated after recording began, and bits are only added.
+    let load = |cell: &AtomicU32| cell.load(Ordering::Relaxed);
+    load(&BEGUN_LATE) == 0
+        && !PROCESS.has_waited()
+        && header().is_some_and(|header| {
+            load(&header.mode) == EXACT
+                && load(&header.modes) & !(1 << EXACT) == 0
+                && load(&header.forked_from) == 0
+        })
+}
+
+/// From now on whoever frees a block that has no record is told its size: a thread is measured in a process in which there
+/// are such blocks, although the mode was always exact since recording began.
+pub(crate) fn look_at_sizes() {
+    // ORDERING: relaxed; set before recording began, and the mode stays as it was.
+    if BEGUN_LATE.load(Ordering::Relaxed) != 0 {
+        let looking = CHANGED | EXACT;
+        let _ = WAY.compare_exchange(EXACT, looking, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Whether a thread can be measured: every event is looked at. Where nothing was chosen in this copy of the crate it is a
+/// preloaded library's, whose region has one mode.
 pub(crate) fn may_measure() -> bool {
-    matches!(way(), UNDECIDED | BESIDE) || now() == EXACT
+    // ORDERING: relaxed; constant since the start.
+    let is_exact = |header: &Header| header.mode.load(Ordering::Relaxed) == EXACT;
+    if way() == UNDECIDED { header().is_some_and(is_exact) } else { now() == EXACT }
+}
+
+/// How often the mode was changed; `None` while it is being changed.
+pub(crate) fn changes() -> Option<u32> {
+    // ORDERING: acquire pairs with the release in `switch`: the mode is seen.
+    let steps = CHANGE_STEPS.load(Ordering::Acquire);
+    steps.is_multiple_of(2).then_some(steps / 2)
 }
 
 /// From now on events look for records, also where there were none so far: a thread is set aside, and its blocks are
@@ -197,6 +234,8 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
         let file = FILE.load(Ordering::Relaxed).cast_const();
         // SAFETY: what `start` stored is null or a C string that lives for ever.
         let file = (!file.is_null()).then(|| unsafe { CStr::from_ptr(file) });
+        // ORDERING: relaxed; recording is begun after it.
+        BEGUN_LATE.store(1, Ordering::Relaxed);
         begin(Settings { mode, interval_bytes, file });
         return if PROCESS.is_on() { Ok(()) } else { Err(Refused::NoRegion) };
     }
@@ -208,10 +247,14 @@ pub fn switch(mode: u32) -> Result<(), Refused> {
         sampled::filter::FILTER.prepare();
     }
     note_era(mode);
+    // ORDERING: release, after the last step and before the mode: who is measured and meets the mode knows of the change.
+    CHANGE_STEPS.fetch_add(1, Ordering::Release);
     // ORDERING: release; whoever sees the mode sees what it needs.
     NOW.store(mode, Ordering::Release);
     let way = if is_region_sampled() { SWITCHED } else { CHANGED | mode };
     WAY.store(way, Ordering::Release);
+    // ORDERING: release, after the mode.
+    CHANGE_STEPS.fetch_add(1, Ordering::Release);
     Ok(())
 }
 

@@ -175,6 +175,12 @@ impl Process {
         unsafe { self.header.load(Ordering::Acquire).as_ref() }
     }
 
+    /// Whether recording waited to be turned on from outside, so that what was allocated before has no record.
+    pub(crate) fn has_waited(&self) -> bool {
+        // ORDERING: relaxed; constant since the start.
+        !self.waiting_shadow.load(Ordering::Relaxed).is_null()
+    }
+
     /// What to do about an event when recording is not on. [`BLANK`] also in a child of fork, which has yet to begin.
     #[cold]
     pub fn state(&self) -> u32 {

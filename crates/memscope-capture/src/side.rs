@@ -11,15 +11,19 @@
 //!
 //! Such a thread's word leads to the cold path, so nobody else pays for any of this.
 //!
-//! Invariant: what is entered is left on the same thread, last entered first left.
+//! What a measured thread does is read off its row, and off what stands here beside it: the row of a process that changed
+//! its mode has weights, or lacks the frees of blocks that were never recorded. The allocator is told every block's size, so
+//! nothing of that is an estimate.
+//!
+//! Invariants: what is entered is left on the same thread, last entered first left; a measuring during which the mode was
+//! changed, or which ends in a child of fork, says nothing.
 
 use crate::arch;
 use crate::event::{self, Forgotten};
 use crate::own;
 use crate::process::PROCESS;
 use crate::thread::{Guard, SIDE, ThreadState};
-use core::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use memscope_region::header::MODE_EXACT;
+use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 pub(crate) use memscope_region::record::MARK;
 use memscope_region::row::{Fill, ThreadCells};
 use memscope_region::sys;
@@ -39,6 +43,18 @@ pub(crate) struct Side {
     measuring: AtomicU32,
     /// The most live bytes seen by the innermost measuring.
     high_bytes: AtomicI64,
+    /// What a measured thread did beside what its row says of it: in a region of mode sampled everything, in another the
+    /// frees of what was not recorded exactly. Each is changed by one instruction, which a signal cannot split.
+    beside: Beside,
+}
+
+#[derive(Debug)]
+struct Beside {
+    allocations: AtomicU64,
+    allocated_bytes: AtomicU64,
+    frees: AtomicU64,
+    freed_bytes: AtomicU64,
+    reallocs: AtomicU64,
 }
 
 impl Side {
@@ -47,6 +63,13 @@ impl Side {
             aside: AtomicU32::new(0),
             measuring: AtomicU32::new(0),
             high_bytes: AtomicI64::new(0),
+            beside: Beside {
+                allocations: AtomicU64::new(0),
+                allocated_bytes: AtomicU64::new(0),
+                frees: AtomicU64::new(0),
+                freed_bytes: AtomicU64::new(0),
+                reallocs: AtomicU64::new(0),
+            },
         }
     }
 
@@ -79,15 +102,23 @@ pub struct ThreadCounts {
 }
 
 impl ThreadCounts {
-    fn of(row: &ThreadCells) -> Self {
+    /// What the calling thread has done. In a process that changed its mode only the difference of two such means
+    /// something, and only if the thread was measured in between.
+    fn of(thread: &ThreadState) -> Self {
+        let (row, beside): (&ThreadCells, _) = (thread.row(), &thread.side.beside);
+        // The numbers of such a row are weights.
+        let is_whole = !own::is_region_sampled();
         // ORDERING: relaxed; the thread reads its own counters.
-        let load = |cell: &core::sync::atomic::AtomicU64| cell.load(Ordering::Relaxed);
+        let sum = |row: &AtomicU64, beside: &AtomicU64| {
+            let in_row = if is_whole { row.load(Ordering::Relaxed) } else { 0 };
+            in_row.wrapping_add(beside.load(Ordering::Relaxed))
+        };
         Self {
-            allocations: load(&row.allocations),
-            allocated_bytes: load(&row.allocated_bytes),
-            frees: load(&row.frees),
-            freed_bytes: load(&row.freed_bytes),
-            reallocs: load(&row.reallocs),
+            allocations: sum(&row.allocations, &beside.allocations),
+            allocated_bytes: sum(&row.allocated_bytes, &beside.allocated_bytes),
+            frees: sum(&row.frees, &beside.frees),
+            freed_bytes: sum(&row.freed_bytes, &beside.freed_bytes),
+            reallocs: sum(&row.reallocs, &beside.reallocs),
         }
     }
 
@@ -114,12 +145,54 @@ pub(crate) fn is_aside() -> bool {
 #[cold]
 pub(crate) fn admitted() -> Option<&'static ThreadState> {
     let thread = thread().filter(|thread| !thread.side.is_aside())?;
-    // ORDERING: relaxed; the thread's own. What it holds before each event is all that it ever held, but for the last.
-    let live_bytes = ThreadCounts::of(thread.row()).live_bytes();
-    if live_bytes > thread.side.high_bytes.load(Ordering::Relaxed) {
-        thread.side.high_bytes.store(live_bytes, Ordering::Relaxed);
-    }
+    look_at_live(thread);
     Some(thread)
+}
+
+/// Notes the live bytes of a thread if they are the most so far. What it holds before each event is all that it ever held,
+/// but for the last.
+fn look_at_live(thread: &ThreadState) {
+    // ORDERING: relaxed; the thread's own, and one instruction.
+    thread.side.high_bytes.fetch_max(ThreadCounts::of(thread).live_bytes(), Ordering::Relaxed);
+}
+
+/// Counts, if the calling thread is measured, an allocation that its row does not have, or only as a weight.
+#[cold]
+#[inline(never)]
+pub(crate) fn note_allocation(size: usize, is_realloc: bool) {
+    let Some(thread) = thread().filter(|thread| !thread.side.is_aside()) else { return };
+    look_at_live(thread);
+    let beside = &thread.side.beside;
+    // ORDERING: relaxed; the thread's own, see [`Side::beside`]; likewise below.
+    beside.allocations.fetch_add(1, Ordering::Relaxed);
+    beside.allocated_bytes.fetch_add(size as u64, Ordering::Relaxed);
+    beside.reallocs.fetch_add(is_realloc.into(), Ordering::Relaxed);
+}
+
+/// The same of the free of a block of `size` bytes. Of one that nothing is known of a reader may be the owner, if it is a
+/// reader that frees it (`is_known`: not so).
+#[cold]
+#[inline(never)]
+pub(crate) fn note_free(size: usize, is_known: bool) {
+    let Some(thread) = thread().filter(|thread| is_known || !thread.side.is_aside()) else {
+        return;
+    };
+    look_at_live(thread);
+    let beside = &thread.side.beside;
+    // ORDERING: relaxed, as above.
+    beside.frees.fetch_add(1, Ordering::Relaxed);
+    beside.freed_bytes.fetch_add(size as u64, Ordering::Relaxed);
+}
+
+/// Takes back a [`note_free`].
+#[cold]
+pub(crate) fn note_not_freed(size: usize, is_known: bool) {
+    let Some(thread) = thread().filter(|thread| is_known || !thread.side.is_aside()) else {
+        return;
+    };
+    // ORDERING: relaxed, as above.
+    thread.side.beside.frees.fetch_sub(1, Ordering::Relaxed);
+    thread.side.beside.freed_bytes.fetch_sub(size as u64, Ordering::Relaxed);
 }
 
 /// An allocation that was not recorded: if its thread is set aside, it is marked.
@@ -138,7 +211,7 @@ pub(crate) fn allocated(block: usize) {
 #[cold]
 #[inline(never)]
 pub(crate) fn freeing(block: usize, moving: bool) -> Option<Forgotten> {
-    let thread = thread().filter(|thread| thread.side.is_aside() && PROCESS.is_on())?;
+    thread().filter(|thread| thread.side.is_aside() && PROCESS.is_on())?;
     let place = PROCESS.record(block)?;
     // ORDERING: relaxed; the record belongs to whoever owns the block.
     match place.load(Ordering::Relaxed) {
@@ -147,14 +220,20 @@ pub(crate) fn freeing(block: usize, moving: bool) -> Option<Forgotten> {
             place.fill(0);
             None
         }
-        _ => {
-            let aside = thread.side.aside.swap(0, Ordering::Relaxed);
-            let forgotten =
-                Guard::take(|| {}).and_then(|mut guard| event::freeing(&mut guard, block, moving));
-            thread.side.aside.fill(aside);
-            forgotten
-        }
+        _ => admit(|guard| event::freeing(guard, block, moving)),
     }
+}
+
+/// Records the free of a block of the program's by a thread that is set aside. `None` if the thread is not.
+#[cold]
+#[inline(never)]
+pub(crate) fn admit<T>(free: impl FnOnce(&mut Guard) -> Option<T>) -> Option<T> {
+    let thread = thread().filter(|thread| thread.side.is_aside() && PROCESS.is_on())?;
+    // ORDERING: relaxed; the thread's own.
+    let aside = thread.side.aside.swap(0, Ordering::Relaxed);
+    let done = Guard::take(|| {}).and_then(|mut guard| free(&mut guard));
+    thread.side.aside.fill(aside);
+    done
 }
 
 /// The same for a free that nobody will take back.
@@ -230,34 +309,52 @@ pub fn leave() {
 pub struct Measuring {
     before: ThreadCounts,
     outer_high_bytes: i64,
+    /// Where the thread's state is.
+    thread: usize,
+    /// How often the mode had been changed.
+    changes: u32,
 }
 
-/// Begins to measure the calling thread. `None`: nothing is recorded here.
+/// Begins to measure the calling thread. `None`: the mode is not exact, or nothing is recorded here.
 pub fn measure(start: impl Fn()) -> Option<Measuring> {
-    // ORDERING: relaxed; constant since the start.
-    let mode = |guard: Guard| guard.header().mode.load(Ordering::Relaxed);
-    if Guard::take(&start).is_some_and(|guard| mode(guard) != MODE_EXACT) || !own::may_measure() {
+    // Whoever was about to change the mode has done so, or is noticed in the end.
+    let changes = own::changes();
+    drop(Guard::take(&start));
+    if changes.is_none() || !own::may_measure() || !PROCESS.is_on() {
         return None;
     }
+    own::look_at_sizes();
     let thread = look(start)?;
-    let before = ThreadCounts::of(thread.row());
+    let before = ThreadCounts::of(thread);
     // ORDERING: relaxed; the thread's own.
     let outer_high_bytes = thread.side.high_bytes.swap(before.live_bytes(), Ordering::Relaxed);
     thread.side.measuring.fill(thread.side.measuring.load(Ordering::Relaxed) + 1);
-    Some(Measuring { before, outer_high_bytes })
+    let thread = core::ptr::from_ref(thread) as usize;
+    Some(Measuring { before, outer_high_bytes, thread, changes: changes.unwrap_or_default() })
 }
 
 impl Measuring {
     /// Ends it: what the thread did meanwhile, and by how much its live bytes rose at most. Measurings of one thread end
     /// in the reverse order of their beginning.
-    pub fn end(&self) -> (ThreadCounts, u64) {
-        let Some(thread) = thread() else { return (ThreadCounts::default(), 0) };
-        let after = ThreadCounts::of(thread.row());
+    ///
+    /// `None` if that is not known: the mode was changed meanwhile, or this is a child of fork that was made meanwhile.
+    pub fn end(&self) -> Option<(ThreadCounts, u64)> {
+        let thread = thread().filter(|thread| {
+            PROCESS.is_on()
+                && !thread.is_retired()
+                && core::ptr::from_ref(*thread) as usize == self.thread
+        })?;
+        let after = ThreadCounts::of(thread);
         // ORDERING: relaxed; the thread's own.
         let high_bytes = thread.side.high_bytes.load(Ordering::Relaxed).max(after.live_bytes());
         thread.side.high_bytes.store(high_bytes.max(self.outer_high_bytes), Ordering::Relaxed);
         thread.side.measuring.fill(thread.side.measuring.load(Ordering::Relaxed).saturating_sub(1));
         look_away(thread);
+        // ORDERING: acquire; if an event of this thread saw another mode, the change is seen here.
+        fence(Ordering::Acquire);
+        if own::changes() != Some(self.changes) {
+            return None;
+        }
         let before = self.before;
         let counts = ThreadCounts {
             allocations: after.allocations.wrapping_sub(before.allocations),
@@ -266,6 +363,6 @@ impl Measuring {
             freed_bytes: after.freed_bytes.wrapping_sub(before.freed_bytes),
             reallocs: after.reallocs.wrapping_sub(before.reallocs),
         };
-        (counts, (high_bytes - before.live_bytes()).max(0) as u64)
+        Some((counts, (high_bytes - before.live_bytes()).max(0) as u64))
     }
 }

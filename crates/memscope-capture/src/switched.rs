@@ -12,13 +12,13 @@
 //! A free looks at the shadow first, in every mode. That is all that a change costs: what has no record, and in mode exact
 //! what has an ordinary one, goes the way that it would go in a process that began in the mode.
 
-use crate::arch::Entry;
+use crate::arch::{self, Entry};
 use crate::event::{self, Forgotten};
 use crate::hooks::{self, Host, RawBlock};
 use crate::own::{self, COUNTING, EXACT, SAMPLED};
 use crate::process::{PROCESS, STARTING};
 use crate::side::{self, MARK};
-use crate::thread::Guard;
+use crate::thread::{Guard, SIDE};
 use crate::{counted, sampled, site};
 use core::sync::atomic::Ordering;
 use memscope_region::Kind;
@@ -56,8 +56,13 @@ pub(crate) unsafe fn allocated<H: Host>(entry: Entry, kind: Kind, block: RawBloc
             // SAFETY: passed on; likewise below.
             unsafe { hooks::record(H::start, entry, kind, block, size) };
         }
-        // SAFETY: as above.
-        EXACT => unsafe { record_odd(entry, kind, block, size) },
+        EXACT => {
+            if !block.is_null() {
+                side::note_allocation(size, kind == Kind::Realloc);
+            }
+            // SAFETY: as above.
+            unsafe { record_odd(entry, kind, block, size) }
+        }
         SAMPLED if sampled::hooks::is_sampled(size) => {
             // SAFETY: as above.
             unsafe { record_sampled::<H>(entry, kind, block, size) };
@@ -141,8 +146,20 @@ fn is_in_sample(record: Record) -> bool {
         && (own::is_region_sampled() || record.is_marked() && site::is_odd(&PROCESS, record.site()))
 }
 
-fn sampled_free(block: RawBlock, moving: bool) -> Option<sampled::event::Left> {
-    sampled::event::freeing(&mut Guard::take(|| {})?, block as usize, moving)
+impl Gone {
+    /// Whether it is a free of the program's that the thread's row does not have as what it is: a block and its bytes.
+    fn is_beside_row(&self) -> bool {
+        match self {
+            Self::Aside => false,
+            Self::Exactly(Some(forgotten)) => forgotten.block().0 == 0,
+            _ => true,
+        }
+    }
+
+    /// Whether the block had a record.
+    fn is_of_known(&self) -> bool {
+        matches!(self, Self::Sampled(_))
+    }
 }
 
 /// Records that a block of `size` bytes is about to be freed, or moved by a realloc.
@@ -150,18 +167,27 @@ fn sampled_free(block: RawBlock, moving: bool) -> Option<sampled::event::Left> {
 #[inline(never)]
 pub(crate) fn freeing(block: RawBlock, size: usize, moving: bool) -> Gone {
     let record = record_of(block as usize);
-    if record.0 == 0 {
+    let gone = if record.0 == 0 {
         freeing_unrecorded(block, size, moving)
     } else if is_in_sample(record) {
-        Gone::Sampled(sampled_free(block, moving))
-    } else if record.0 == MARK && own::is_region_sampled() {
-        if let Some(place) = PROCESS.record(block as usize) {
-            // ORDERING: relaxed, as above.
-            place.store(0, Ordering::Relaxed);
-        }
+        Gone::Sampled(sampled::hooks::forget_known(|| {}, block, moving))
+    } else if record.0 == MARK {
+        put_mark(block, 0);
         Gone::Aside
     } else {
         Gone::Exactly(hooks::forget_moving(|| {}, block, moving))
+    };
+    if arch::thread_word() == SIDE && gone.is_beside_row() {
+        side::note_free(size, gone.is_of_known());
+    }
+    gone
+}
+
+/// Stores the mark of what a reader allocated, or takes it away.
+fn put_mark(block: RawBlock, mark: u64) {
+    if let Some(place) = PROCESS.record(block as usize) {
+        // ORDERING: relaxed, as in `record_of`.
+        place.store(mark, Ordering::Relaxed);
     }
 }
 
@@ -187,6 +213,9 @@ fn freeing_unrecorded(block: RawBlock, size: usize, moving: bool) -> Gone {
 /// Takes back what [`freeing`] did: a realloc failed, and the block is still there.
 #[cold]
 pub(crate) fn not_moved(block: RawBlock, size: usize, gone: Gone) {
+    if gone.is_beside_row() {
+        side::note_not_freed(size, gone.is_of_known());
+    }
     match gone {
         Gone::Exactly(forgotten) => {
             if let (Some(forgotten), Some(mut guard)) = (forgotten, Guard::take(|| {})) {
@@ -199,7 +228,7 @@ pub(crate) fn not_moved(block: RawBlock, size: usize, gone: Gone) {
             }
         }
         Gone::Counted => counted::not_freed(size),
-        Gone::Aside => side::allocated(block as usize),
+        Gone::Aside => put_mark(block, MARK),
         Gone::Sampled(None) | Gone::Nothing => {}
     }
 }

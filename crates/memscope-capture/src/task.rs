@@ -6,6 +6,8 @@
 //! thread allocates in between belongs to its current task, so the live bytes of that task are those at the last look,
 //! and what the thread allocated since, less what it freed of the task's.
 //!
+//! Of what is sampled a task has the estimates that its sites have; what is only counted is no task's.
+//!
 //! Invariants: tasks of one name under one parent are one, so there are as many as the program has names for them. The
 //! peak is exact while one thread at a time is in the task.
 //! Deliberately absent: which future or guard a task belongs to. The library knows.
@@ -58,6 +60,16 @@ impl Current {
         let live_bytes = cells.live_bytes.load(Ordering::Relaxed) as i64;
         raise_peak(cells, live_bytes.wrapping_add(self.change_bytes(row)));
         self.freed_bytes = self.freed_bytes.wrapping_add(size);
+    }
+
+    /// The thread has allocated so many bytes of the task's that its row does not have.
+    pub(crate) fn allocated_beside(&mut self, bytes: u64) {
+        self.freed_bytes = self.freed_bytes.wrapping_sub(bytes);
+    }
+
+    /// The thread's row has so many bytes more that are at no site, and so of no task.
+    pub(crate) fn allocated_by_none(&mut self, bytes: u64) {
+        self.freed_bytes = self.freed_bytes.wrapping_add(bytes);
     }
 
     /// By how much the task's live bytes have changed on this thread since its row was brought up to date.

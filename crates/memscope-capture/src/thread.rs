@@ -259,6 +259,12 @@ impl ThreadState {
         self.forking.fill(is_forking.into());
     }
 
+    /// Whether it is of a thread of a process that this one was forked from.
+    pub(crate) fn is_retired(&self) -> bool {
+        // ORDERING: relaxed, as in `take_busy`.
+        self.busy.load(Ordering::Relaxed) == RETIRED
+    }
+
     /// In a child of fork: no event is to come here any more.
     pub fn retire(&self) {
         self.busy.fill(RETIRED);

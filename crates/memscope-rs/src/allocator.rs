@@ -76,8 +76,9 @@ impl<A> Memscope<A> {
     }
 
     /// Records a sample only: on average one allocation in every `interval_bytes` bytes, each with its full stack and with a
-    /// weight by which sums are estimated. An event that is not in the sample costs a few nanoseconds. Values are not named
-    /// and code is not measured in this mode.
+    /// weight by which sums are estimated. An event that is not in the sample costs a few nanoseconds. Blocks that are
+    /// allocated in this mode have no names, for most are not in the sample and the others stand for more than themselves; and
+    /// code is not measured. After [`switch_to`](crate::switch_to) mode exact there is both.
     ///
     /// `MEMSCOPE_MODE` (`exact`, `sampled`, `counting`, `off`) and `MEMSCOPE_INTERVAL` (bytes) in the environment have the last
     /// word about how recording begins; a value that is none of these is told of on the standard error, and changes nothing.

@@ -1,7 +1,7 @@
 //! Counting in tests: what a piece of code allocates on its thread, and assertions on it that say where.
 //!
-//! Invariants: only the calling thread is measured, so tests may run in parallel; where nothing is recorded an assertion
-//! fails rather than passing for nothing (but for feature `off`, which is asked for).
+//! Invariants: only the calling thread is measured, so tests may run in parallel; where nothing is recorded, or the mode is
+//! not exact throughout, an assertion fails rather than passing for nothing (but for feature `off`, which is asked for).
 //! Deliberately absent: what other threads do for the code that is measured.
 
 use crate::mode::{RecordingMode, recording_mode};
@@ -31,13 +31,15 @@ const MEASURING: &str = "memscope_rs::measure::";
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Measurement {
-    /// Whether it was measured at all: a [`Memscope`](crate::Memscope) is installed and not off.
+    /// Whether it was measured at all: a [`Memscope`](crate::Memscope) is installed, and its mode was exact from the beginning
+    /// to the end. Else all numbers are 0.
     pub is_recorded: bool,
     /// Allocations; a realloc is one.
     pub allocations: u64,
     /// Bytes requested by them.
     pub allocated_bytes: u64,
-    /// Frees; the old half of a realloc is one.
+    /// Frees; the old half of a realloc is one. In a process that changed its mode too every free is one, with the size that was
+    /// asked for, also that of a block that was allocated while it was only sampled, counted or not recorded at all.
     pub frees: u64,
     /// Bytes that they gave back.
     pub freed_bytes: u64,
@@ -49,7 +51,9 @@ pub struct Measurement {
 
 /// Runs `code` and says what it allocated on this thread. Its value is dropped, unmeasured.
 ///
-/// While it runs an event costs a few nanoseconds more. Measurings nest. Optimized code may leave out an allocation of
+/// While it runs an event costs a few nanoseconds more. Measurings nest. If the mode is changed meanwhile, by whatever thread,
+/// it is not known what the code did, and [`Measurement::is_recorded`] is false; so it is in a child of fork that was made
+/// meanwhile. Optimized code may leave out an allocation of
 /// which nothing is used, and it is not counted then; `black_box` keeps it.
 ///
 /// ```
@@ -90,19 +94,17 @@ pub fn measure_value<T>(code: impl FnOnce() -> T) -> (T, Measurement) {
 
     let mut ending = Ending(recording::measure());
     let value = code();
-    let measurement = ending.0.take().map_or_else(Measurement::default, |measuring| {
-        let (counts, peak_bytes) = measuring.end();
-        Measurement {
-            is_recorded: true,
-            allocations: counts.allocations,
-            allocated_bytes: counts.allocated_bytes,
-            frees: counts.frees,
-            freed_bytes: counts.freed_bytes,
-            reallocations: counts.reallocs,
-            peak_bytes,
-        }
+    let known = ending.0.take().and_then(recording::Measuring::end);
+    let measurement = known.map(|(counts, peak_bytes)| Measurement {
+        is_recorded: true,
+        allocations: counts.allocations,
+        allocated_bytes: counts.allocated_bytes,
+        frees: counts.frees,
+        freed_bytes: counts.freed_bytes,
+        reallocations: counts.reallocs,
+        peak_bytes,
     });
-    (value, measurement)
+    (value, measurement.unwrap_or_default())
 }
 
 /// What an assertion looks at. Made by [`assert_allocations!`](crate::assert_allocations!) and
@@ -137,12 +139,16 @@ impl Budget {
     /// Why it cannot be judged, and what to do.
     pub fn unknown(&self) -> &'static str {
         match recording_mode() {
+            _ if recording::is_supervised() => {
+                "memscope run records this process, and not in mode exact, in which code is measured"
+            }
             RecordingMode::Off => {
                 "nothing is recorded: install memscope_rs::Memscope as the global allocator (or it is off)"
             }
-            _ => {
-                "code is measured in mode exact only, and not in a process that began in mode sampled"
+            RecordingMode::Exact => {
+                "the mode was changed while the code ran, and it is measured in mode exact only"
             }
+            _ => "code is measured in mode exact only",
         }
     }
 

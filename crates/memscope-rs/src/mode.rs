@@ -57,9 +57,11 @@ impl fmt::Display for RecordingMode {
 /// the [`unknown_frees`](crate::CaptureStats::unknown_frees) (or lowers the live bytes, if it is freed while counting).
 /// [`CaptureStats::eras`](crate::CaptureStats::eras) says which mode was when.
 ///
-/// After the first change an event costs some nanoseconds more than in a process that began in its mode. Values can be named
-/// ([`track!`](crate::track!)) if they were allocated in mode exact, and code is measured in mode exact only. In a process
-/// that began in mode sampled there is neither: its region has no room for names.
+/// After the first change an event costs some nanoseconds more than in a process that began in its mode. Whatever mode that was,
+/// in mode exact all is as in a process that is always exact: values can be named ([`track!`](crate::track!)), and code is
+/// measured ([`measure`](crate::measure)). A value keeps its name in the other modes, and can be given one, if its block was
+/// allocated in mode exact; that the block is freed is always seen. Where a realloc moves it while another mode is on, it is
+/// freed, and what it becomes goes by that mode.
 ///
 /// # Errors
 /// If no [`Memscope`](crate::Memscope) is installed, or no region can be made; and under `memscope run`, which chooses the

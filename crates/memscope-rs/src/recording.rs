@@ -87,7 +87,8 @@ mod capture {
     pub(crate) struct Measuring(memscope_capture::side::Measuring);
 
     impl Measuring {
-        pub(crate) fn end(self) -> (ThreadCounts, u64) {
+        /// `None`: it is not known.
+        pub(crate) fn end(self) -> Option<(ThreadCounts, u64)> {
             door().end_measure(&self.0)
         }
     }
@@ -244,7 +245,7 @@ mod capture {
     pub(crate) enum Measuring {}
 
     impl Measuring {
-        pub(crate) fn end(self) -> (ThreadCounts, u64) {
+        pub(crate) fn end(self) -> Option<(ThreadCounts, u64)> {
             match self {}
         }
     }

@@ -88,7 +88,8 @@ pub struct TrackerStats {
     pub live_bytes: u64,
     /// The most bytes of them that were alive at once.
     pub peak_bytes: u64,
-    /// Blocks that could not be named because they were allocated before recording began, or nothing is recorded.
+    /// Blocks that could not be named because they were allocated before recording began or in another mode than exact, or
+    /// nothing is recorded.
     pub unknown_allocations: u64,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A process that chooses its mode may go on in a region of another mode. Then a block's site says how it counts
 //! ([`ODD`](memscope_region::row::ODD)): one in a sample as it does here, one outside a sample for itself. An odd block's
-//! record bears the mark, so that whoever frees it looks at the site.
+//! record bears the mark, so that whoever frees it looks at the site; so does that of a block with a task. A block that counts for
+//! itself may have a name (see [`crate::name`]).
 //!
 //! The order is that of every event (see [`crate::event`]); the filter is entered before the block is the program's, and
 //! left after its record was cleared. The process's live bytes and its peak are estimates, changed at once by whoever
@@ -14,8 +15,8 @@ use super::weight::Weight;
 use crate::arch::{self, Entry};
 use crate::event::{add, before_fall, keep_peak, store_size, take_size, walked};
 use crate::process::{PROCESS, birth};
-use crate::site;
 use crate::thread::Guard;
+use crate::{name, site, task};
 use core::sync::atomic::{AtomicU64, Ordering};
 use memscope_region::header::MODE_SAMPLED;
 use memscope_region::record::{MARK, Record};
@@ -133,7 +134,11 @@ pub unsafe fn allocated(
     counter.note_size(size as u64);
     add_float(&errors.allocations, weight.count_variance);
     add_float(&errors.allocated_bytes, weight.bytes_variance);
-    place.fill(record.0 | if is_odd { MARK } else { 0 });
+    let state = guard.state();
+    place.fill(record.0 | if is_odd { MARK } else { state.task.mark });
+    if !is_sampled(header) {
+        state.task.allocated_beside(weight.bytes);
+    }
     FILTER.enter(block);
     // ORDERING: relaxed; a sum.
     header.live_bytes.fetch_add(weight.bytes, Ordering::Relaxed);
@@ -180,6 +185,13 @@ pub struct Left {
     was_last: bool,
 }
 
+impl Left {
+    /// The site of the block, if it has a label or a task, or is odd.
+    pub(crate) fn marked_site(self) -> Option<u32> {
+        self.record.is_marked().then(|| self.record.site())
+    }
+}
+
 /// Records that `block` is about to be freed, if it is in the sample. `moving`: by a realloc. Returns what is needed to
 /// take it back.
 #[inline(never)]
@@ -217,6 +229,10 @@ fn freed_at(
     let is_odd = record.is_marked() && site::is_odd(&PROCESS, record.site());
     let weight = weight(header, is_odd, size);
     before_fall(header, row);
+    if record.is_marked() {
+        task::freeing(guard, record.site(), weight.bytes);
+        name::freeing(record.site(), size);
+    }
     keep_peak(header, counter);
     keep_peak_variance(header, errors);
     add(&counter.frees, weight.count);
@@ -267,6 +283,10 @@ pub fn take_back(guard: &mut Guard, block: usize, left: Left) {
     add(&row.successes, 1u64.wrapping_neg());
     // ORDERING: relaxed; a sum.
     header.live_bytes.fetch_add(weight.bytes, Ordering::Relaxed);
+    if left.record.is_marked() {
+        task::taken_back(guard, site, weight.bytes);
+        name::taken_back(site, left.size);
+    }
     if left.was_last {
         guard.state().last_block = block;
     }

@@ -5,6 +5,7 @@ use super::filter::FILTER;
 use super::{event, gap};
 use crate::arch::{self, Entry};
 use crate::hooks::{Host, RawBlock};
+use crate::side;
 use crate::thread::Guard;
 use core::ffi::c_int;
 use memscope_region::Kind;
@@ -45,7 +46,16 @@ pub fn forget<H: Host>(block: RawBlock, moving: bool) -> Option<event::Left> {
     if block.is_null() {
         return None;
     }
-    event::freeing(&mut Guard::take(H::start)?, block as usize, moving)
+    forget_known(H::start, block, moving)
+}
+
+/// The same of a block that is not null.
+pub(crate) fn forget_known(start: impl Fn(), block: RawBlock, moving: bool) -> Option<event::Left> {
+    match Guard::take(start) {
+        Some(mut guard) => event::freeing(&mut guard, block as usize, moving),
+        // A reader may free what is the program's.
+        None => side::admit(|guard| event::freeing(guard, block as usize, moving)),
+    }
 }
 
 /// `malloc`.

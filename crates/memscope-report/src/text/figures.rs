@@ -21,6 +21,9 @@ impl Figures {
         Self { interval_bytes: if sampled { run.interval_bytes } else { 0 } }
     }
 
+    /// For figures that are exact in every run.
+    pub(crate) const EXACT: Self = Self { interval_bytes: 0 };
+
     /// Whether they are estimates.
     pub(crate) fn are_estimates(self) -> bool {
         self.interval_bytes > 0

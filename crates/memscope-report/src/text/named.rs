@@ -18,16 +18,13 @@ const NAME_COLUMNS: RangeInclusive<usize> = 30..=60;
 
 pub(super) fn write(profile: &Profile, base: &str, page: &mut Page<'_>) -> io::Result<()> {
     let figures = Figures::of(&profile.run);
-    values(profile, &paths::roots(base, &profile.run.exe, profile.own_package()), figures, page)?;
+    values(profile, &paths::roots(base, &profile.run.exe, profile.own_package()), page)?;
     tasks(profile, figures, page)
 }
 
-fn values(
-    profile: &Profile,
-    roots: &[String],
-    figures: Figures,
-    page: &mut Page<'_>,
-) -> io::Result<()> {
+fn values(profile: &Profile, roots: &[String], page: &mut Page<'_>) -> io::Result<()> {
+    // Only what was recorded exactly has a name, also in a process that began with a sample.
+    let figures = Figures::EXACT;
     let mut values: Vec<&Label> = profile.variables().collect();
     values.sort_by_key(|it| Reverse((it.live_bytes, it.peak_bytes)));
     let name = |it: &&Label| {
