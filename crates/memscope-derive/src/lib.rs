@@ -23,6 +23,11 @@ use syn::{Data, DeriveInput, Error, Fields, Index, parse_macro_input, parse_quot
 /// field is there.
 ///
 /// What is generated calls the crate `::memscope_rs`, so a crate that derives has it among its dependencies by that name.
+///
+/// # Errors
+/// The compiler's: of a union, and, at the field, of a type that is not `Trackable`.
+///
+/// Costs nothing by itself: at run time a value is asked for the blocks of its fields, one after the other.
 #[proc_macro_derive(Trackable)]
 pub fn derive_trackable(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
