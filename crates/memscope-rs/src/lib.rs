@@ -71,7 +71,7 @@ pub use heap::{CaptureStats, Heap};
 pub use leak::{Evidence, Leak};
 pub use mark::{MarkDifference, SiteDifference};
 pub use measure::{Budget, Measurement, measure, measure_value};
-/// Implements [`Trackable`](trait@Trackable) for a type of your own.
+/// A type of your own for [`track!`]: the blocks of its fields bear the name of the variable.
 ///
 /// ```
 /// # #[global_allocator]
