@@ -3,6 +3,25 @@
 //! A profile is self-contained: stacks, modules, symbols, timeline. Ids are places in its vectors, and a profile
 //! that comes from [`crate::file`] or [`crate::region`] has been checked: every id is in range, every parent of a
 //! stack node comes before the node, every frame range lies within `frames`.
+//!
+//! All of it is plain data. Names say the unit: `_bytes` (as they were asked for), `_blocks`, `_ms` and `_ns`; where a run was
+//! sampled, counts are estimates, and [`Deviations`] say how far they may be off. Reading a field costs a load.
+//!
+//! ```
+//! use memscope_profile::model::{Counts, HeapType, Profile, Site, Task};
+//!
+//! let counts = Counts { allocations: 2, allocated_bytes: 64, frees: 1, freed_bytes: 48, ..Counts::default() };
+//! let profile = Profile {
+//!     types: vec![HeapType { name: "Vec<Order>".into(), ..HeapType::default() }],
+//!     tasks: vec![Task { name: "import".into(), ..Task::default() }],
+//!     sites: vec![Site { heap_type: 1, task: 1, counts, ..Site::default() }],
+//!     ..Profile::default()
+//! };
+//! let site = &profile.sites[0];
+//! assert_eq!((site.counts.live_blocks(), site.counts.live_bytes()), (1, 16));
+//! assert_eq!(profile.heap_type(site).map(|it| it.name.as_str()), Some("Vec<Order>"));
+//! assert_eq!(profile.task_lines()[0].counts.live_bytes(), 16);
+//! ```
 
 mod growth;
 mod heap_type;
@@ -15,6 +34,15 @@ pub use heap_type::{HeapType, TypeEvidence, TypeLayout};
 pub use memscope_region::row::{Kind, MissCause};
 
 /// What one process did with its memory.
+///
+/// ```
+/// use memscope_profile::model::{Profile, Totals};
+///
+/// let totals = Totals { peak_bytes: 4096, peak_blocks: 2, ..Totals::default() };
+/// let profile = Profile { totals, ..Profile::default() };
+/// println!("{} bytes in {} blocks at most", profile.totals.peak_bytes, profile.totals.peak_blocks);
+/// assert!(profile.warnings.is_empty()); // nothing that one ought to know before trusting that
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
@@ -61,6 +89,13 @@ pub struct Profile {
 }
 
 /// Which program, when, how long, how it ended.
+///
+/// ```
+/// use memscope_profile::model::{End, Run};
+///
+/// let run = Run { exe: "/bin/shop".into(), duration_ns: 1_500_000_000, end: End::Exited(0), ..Run::default() };
+/// assert_eq!(format!("{} ran for {:.1} s", run.exe, run.duration_ns as f64 / 1e9), "/bin/shop ran for 1.5 s");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Run {
@@ -72,7 +107,7 @@ pub struct Run {
     pub pid: u32,
     /// Start, in nanoseconds since the Unix epoch.
     pub start_ns: u64,
-    /// From the start of recording to the end of the process (or to the reading, if it still ran).
+    /// Nanoseconds from the start of recording to the end of the process (or to the reading, if it still ran).
     pub duration_ns: u64,
     /// How it ended.
     pub end: End,
@@ -82,7 +117,7 @@ pub struct Run {
     pub interval_bytes: u64,
     /// The version of memscope that wrote this.
     pub memscope_version: String,
-    /// Children that were not followed. (Where nobody followed any, all that it made.)
+    /// How many children were not followed. (Where nobody followed any, all that it made.)
     pub unfollowed_children: u64,
     /// Whether the process went on to execute another program in its place, which is not part of this profile.
     pub replaced: bool,
@@ -91,6 +126,15 @@ pub struct Run {
 }
 
 /// What a process had of the one that it was forked from. None of it is part of any other figure.
+///
+/// ```
+/// use memscope_profile::model::{Inherited, Run};
+///
+/// let inherited = Inherited { from: 17, is_known: true, blocks: 10, bytes: 640, frees: 4, ..Inherited::default() };
+/// let run = Run { inherited: Some(inherited), ..Run::default() };
+/// let left = run.inherited.filter(|it| it.is_known).map(|it| it.blocks - it.frees);
+/// assert_eq!(left, Some(6));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Inherited {
@@ -98,7 +142,7 @@ pub struct Inherited {
     pub from: u32,
     /// Whether the next three are known. (They are not if it was made in a way that nobody calls.)
     pub is_known: bool,
-    /// Blocks that were alive when it was forked.
+    /// How many blocks were alive when it was forked.
     pub blocks: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -109,6 +153,14 @@ pub struct Inherited {
 }
 
 /// A moment that somebody noted from outside, and how things stood.
+///
+/// ```
+/// use memscope_profile::model::Mark;
+///
+/// let mark = |ms, text: &str, live_bytes| Mark { ms, text: text.into(), live_bytes, ..Mark::default() };
+/// let marks = [mark(100, "warm", 1000), mark(900, "after 100 requests", 1400)];
+/// assert_eq!((marks[1].live_bytes - marks[0].live_bytes, marks[1].ms - marks[0].ms), (400, 800));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mark {
@@ -123,6 +175,20 @@ pub struct Mark {
 }
 
 /// A process of a run, in short.
+///
+/// ```
+/// use memscope_profile::model::ProcessSummary;
+///
+/// let process = |exe: &str, parent, peak_bytes| ProcessSummary {
+///     exe: exe.into(),
+///     parent,
+///     peak_bytes,
+///     ..ProcessSummary::default()
+/// };
+/// let processes = [process("make", 0, 900), process("cc", 1, 5000), process("cc", 1, 7000)];
+/// let largest = processes.iter().max_by_key(|it| it.peak_bytes).unwrap();
+/// assert_eq!(processes[largest.parent as usize - 1].exe, "make");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProcessSummary {
@@ -136,7 +202,7 @@ pub struct ProcessSummary {
     pub exe: String,
     /// Why it was not followed; empty if it was. What follows is known only of processes that were.
     pub unfollowed: String,
-    /// From the start of recording to its end (or to the reading, if it still ran).
+    /// Nanoseconds from the start of recording to its end (or to the reading, if it still ran).
     pub duration_ns: u64,
     /// How it ended, as far as that is known.
     pub end: End,
@@ -144,13 +210,13 @@ pub struct ProcessSummary {
     pub peak_bytes: u64,
     /// Live bytes at its end (or when read).
     pub live_bytes: u64,
-    /// Allocations.
+    /// How many allocations it made.
     pub allocations: u64,
-    /// Events that should have been recorded.
+    /// How many events should have been recorded: allocations and frees.
     pub attempts: u64,
-    /// Events that were.
+    /// How many of them were.
     pub successes: u64,
-    /// Children of it that were not followed.
+    /// How many children of it were not followed.
     pub unfollowed_children: u64,
     /// The program that it executed in its place at last, if that was not followed.
     pub replaced_by: String,
@@ -159,6 +225,18 @@ pub struct ProcessSummary {
 }
 
 /// How a process ended.
+///
+/// ```
+/// use memscope_profile::model::End;
+///
+/// let words = |end| match end {
+///     End::Exited(code) => format!("exited with code {code}"),
+///     End::Signaled(signal) => format!("was ended by signal {signal}"),
+///     End::Running | End::Ending => "was read while it ran".to_owned(),
+///     End::Unknown => "ended somehow".to_owned(),
+/// };
+/// assert_eq!(words(End::Signaled(9)), "was ended by signal 9");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// Not known: the region was read after the fact.
@@ -175,6 +253,15 @@ pub enum End {
 }
 
 /// What was recorded.
+///
+/// ```
+/// use memscope_profile::model::{Mode, Profile, Run};
+///
+/// let run = Run { mode: Mode::Sampled, interval_bytes: 512 << 10, ..Run::default() };
+/// let profile = Profile { run, ..Profile::default() };
+/// let are_estimates = profile.run.mode == Mode::Sampled;
+/// assert!(are_estimates);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Every allocation with its full stack.
@@ -182,12 +269,21 @@ pub enum Mode {
     Exact,
     /// A sample by bytes; counts are estimates.
     Sampled,
-    /// Totals only. What is live and its peak are then in usable bytes, as the allocator has them, and freed bytes are not
-    /// known.
+    /// Totals only. Where `memscope run` counted, what is live and its peak are in usable bytes, as the allocator has them, and freed
+    /// bytes are not known; a program that counts by itself knows the bytes that were asked for.
     Counting,
 }
 
 /// How much of what happened was recorded. `attempts == successes + sum of misses` once the process has ended.
+///
+/// ```
+/// use memscope_profile::model::{Completeness, MissCause};
+///
+/// let mut completeness = Completeness { attempts: 1000, successes: 999, ..Completeness::default() };
+/// completeness.misses[MissCause::Sites as usize] = 1;
+/// let missed: u64 = completeness.misses.iter().sum();
+/// assert_eq!(completeness.successes + missed, completeness.attempts);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Completeness {
@@ -197,11 +293,11 @@ pub struct Completeness {
     pub successes: u64,
     /// Events that were not, by [`MissCause`] (its number is the place here).
     pub misses: [u64; MissCause::COUNT],
-    /// Frees of blocks that were allocated before recording began, or whose allocation was missed.
+    /// How many frees were of blocks that were allocated before recording began, or whose allocation was missed.
     pub unknown_frees: u64,
-    /// Events whose stack could not be walked to its end.
+    /// How many events have a stack that could not be walked to its end.
     pub truncated_stacks: u64,
-    /// Events on a stack that was not the thread's own (coroutines, alternate signal stacks).
+    /// How many events were on a stack that was not the thread's own (coroutines, alternate signal stacks).
     pub foreign_stacks: u64,
     /// From when on what was recorded, if the program changed that: the beginning first. Empty if it did not. The latest are
     /// kept.
@@ -211,6 +307,14 @@ pub struct Completeness {
 }
 
 /// A time in which a program recorded itself in one way.
+///
+/// ```
+/// use memscope_profile::model::{Era, Mode};
+///
+/// let eras = [Era { from_ms: 0, mode: Some(Mode::Exact) }, Era { from_ms: 1500, mode: None }];
+/// let unrecorded = eras.iter().find(|era| era.mode.is_none());
+/// assert_eq!(unrecorded.map(|era| era.from_ms), Some(1500)); // nothing from 1.5 s on
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Era {
@@ -221,6 +325,15 @@ pub struct Era {
 }
 
 /// Sums over the whole process.
+///
+/// ```
+/// use memscope_profile::model::Totals;
+///
+/// let totals = Totals { allocations: 200, temporary: 30, peak_bytes: 4096, peak_ms: 80, ..Totals::default() };
+/// let temporary = totals.temporary as f64 / totals.allocations as f64;
+/// println!("{} bytes after {} ms; {:.0} % temporary", totals.peak_bytes, totals.peak_ms, 100.0 * temporary);
+/// assert_eq!(temporary, 0.15);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
@@ -234,7 +347,7 @@ pub struct Totals {
     pub freed_bytes: u64,
     /// Reallocs among the allocations.
     pub reallocs: u64,
-    /// Blocks freed with no allocation in between on the same thread.
+    /// How many blocks were freed with no allocation in between on the same thread.
     pub temporary: u64,
     /// Allocations that failed: the allocator returned null.
     pub failed: u64,
@@ -259,6 +372,15 @@ pub struct Totals {
 }
 
 /// A mapped object.
+///
+/// ```
+/// use memscope_profile::model::{Module, Symbols};
+///
+/// let module = Module { path: "/lib/libshop.so".into(), start: 0x7000, end: 0x9000, bias: 0x6000, ..Module::default() };
+/// assert!((module.start..module.end).contains(&0x7abc)); // so this address is in the file at
+/// assert_eq!(0x7abc - module.bias, 0x1abc);
+/// assert_eq!(module.symbols, Symbols::NotAsked);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Module {
@@ -279,6 +401,13 @@ pub struct Module {
 }
 
 /// What could be had of a module's symbols.
+///
+/// ```
+/// use memscope_profile::model::Symbols;
+///
+/// let has_lines = |symbols| matches!(symbols, Symbols::DebugInfo);
+/// assert!(has_lines(Symbols::DebugInfo) && !has_lines(Symbols::SymbolTable));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Symbols {
     /// No address of the module was asked for.
@@ -297,9 +426,29 @@ pub enum Symbols {
 }
 
 /// A number into [`Profile::strings`].
+///
+/// ```
+/// use memscope_profile::model::{Profile, StringId};
+///
+/// let profile = Profile { strings: vec!["".into(), "shop::fill".into()], ..Profile::default() };
+/// let fill: StringId = 1;
+/// assert_eq!(profile.string(fill), "shop::fill");
+/// ```
 pub type StringId = u32;
 
 /// A return address and its frames.
+///
+/// ```
+/// use memscope_profile::model::{Address, Frame, Profile};
+///
+/// let profile = Profile {
+///     frames: vec![Frame { line: 7, inlined: true, ..Frame::default() }, Frame { line: 20, ..Frame::default() }],
+///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+///     ..Profile::default()
+/// };
+/// let lines: Vec<u32> = profile.frames[profile.addresses[0].frames()].iter().map(|it| it.line).collect();
+/// assert_eq!(lines, [7, 20]); // line 7 was inlined into the function of line 20
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// The address as it stood on the stack (one past the call).
@@ -315,13 +464,29 @@ pub struct Address {
 }
 
 impl Address {
-    /// Its frames' places in [`Profile::frames`].
+    /// Its frames' places in [`Profile::frames`]. An addition; in a profile that was checked they are in range.
+    ///
+    /// ```
+    /// use memscope_profile::model::Address;
+    ///
+    /// assert_eq!(Address { frames_start: 3, frames_len: 2, ..Address::default() }.frames(), 3..5);
+    /// ```
     pub fn frames(&self) -> std::ops::Range<usize> {
         self.frames_start as usize..self.frames_start as usize + self.frames_len as usize
     }
 }
 
 /// A function at a place in the source.
+///
+/// ```
+/// use memscope_profile::model::{Frame, Profile};
+///
+/// let strings = ["", "shop::fill", "src/main.rs"].map(String::from).to_vec();
+/// let profile = Profile { strings, ..Profile::default() };
+/// let frame = Frame { function: 1, file: 2, line: 12, ..Frame::default() };
+/// let text = format!("{} {}:{}", profile.string(frame.function), profile.string(frame.file), frame.line);
+/// assert_eq!(text, "shop::fill src/main.rs:12");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Frame {
     /// Demangled name, generics whole.
@@ -338,10 +503,32 @@ pub struct Frame {
     pub inlined: bool,
 }
 
-/// A stack: a node of the prefix tree, read from the innermost frame to the root. 0: the root.
+/// A stack: the number of a node of the prefix tree, read from the innermost frame to the root. 0: the root.
+///
+/// ```
+/// use memscope_profile::model::{Profile, StackId, StackNode};
+///
+/// let stacks = vec![StackNode { parent: 0, address: 0 }, StackNode { parent: 1, address: 1 }];
+/// let profile = Profile { stacks, ..Profile::default() };
+/// let inner: StackId = 2;
+/// assert_eq!(profile.stacks[inner as usize - 1].parent, 1); // whose caller is stack 1
+/// ```
 pub type StackId = u32;
 
 /// A node of the prefix tree of stacks.
+///
+/// ```
+/// use memscope_profile::model::StackNode;
+///
+/// let stacks = [StackNode { parent: 0, address: 5 }, StackNode { parent: 1, address: 9 }];
+/// let (mut stack, mut addresses) = (2, Vec::new());
+/// while stack != 0 {
+///     let node = stacks[stack as usize - 1];
+///     addresses.push(node.address);
+///     stack = node.parent;
+/// }
+/// assert_eq!(addresses, [9, 5]); // from the innermost frame out
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackNode {
     /// The caller's stack, 0 if this is the outermost frame. Always smaller than the node's own id.
@@ -351,11 +538,21 @@ pub struct StackNode {
 }
 
 /// An allocation site: a stack and the kind of call.
+///
+/// ```
+/// use memscope_profile::model::{Counts, Kind, Profile, Site};
+///
+/// let counts = Counts { allocations: 3, allocated_bytes: 300, ..Counts::default() };
+/// let site = Site { kind: Kind::Calloc as u8, first_ms: 40, counts, ..Site::default() };
+/// let profile = Profile { sites: vec![site], ..Profile::default() };
+/// let zeroed = profile.sites.iter().filter(|site| Kind::from_u8(site.kind) == Some(Kind::Calloc));
+/// assert_eq!(zeroed.map(|site| site.counts.live_bytes()).sum::<u64>(), 300);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The stack.
     pub stack: StackId,
-    /// The kind of call, see [`Kind`].
+    /// The number of the kind of call, see [`Kind::from_u8`].
     pub kind: u8,
     /// Whether the stack could not be walked to its end.
     pub truncated: bool,
@@ -374,13 +571,21 @@ pub struct Site {
 }
 
 /// What happened at a site.
+///
+/// ```
+/// use memscope_profile::model::Counts;
+///
+/// let counts = Counts { allocations: 4, allocated_bytes: 100, frees: 1, freed_bytes: 40, ..Counts::default() };
+/// assert_eq!((counts.live_blocks(), counts.live_bytes()), (3, 60));
+/// assert_eq!(counts.mean_block_bytes(), Some(25));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Allocations.
+    /// Allocations; a realloc is one.
     pub allocations: u64,
-    /// Bytes requested.
+    /// Bytes requested by them.
     pub allocated_bytes: u64,
-    /// Frees of its blocks.
+    /// Frees of its blocks; the old half of a realloc is one.
     pub frees: u64,
     /// Bytes they gave back.
     pub freed_bytes: u64,
@@ -402,34 +607,77 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Blocks alive at the end (or when read).
+    /// Blocks alive at the end (or when read). A subtraction.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { allocations: 5, frees: 2, ..Counts::default() }.live_blocks(), 3);
+    /// ```
     pub fn live_blocks(&self) -> u64 {
         self.allocations.saturating_sub(self.frees)
     }
 
-    /// Bytes alive at the end (or when read).
+    /// Bytes alive at the end (or when read). A subtraction.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { allocated_bytes: 50, freed_bytes: 20, ..Counts::default() }.live_bytes(), 30);
+    /// ```
     pub fn live_bytes(&self) -> u64 {
         self.allocated_bytes.saturating_sub(self.freed_bytes)
     }
 
-    /// The mean bytes of a block, rounded; `None` if there was none.
+    /// The mean bytes of a block, rounded; `None` if there was none. A division.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { allocations: 3, allocated_bytes: 50, ..Counts::default() }.mean_block_bytes(), Some(17));
+    /// assert_eq!(Counts::default().mean_block_bytes(), None);
+    /// ```
     pub fn mean_block_bytes(&self) -> Option<u64> {
         let half = self.allocations / 2;
         self.allocated_bytes.saturating_add(half).checked_div(self.allocations)
     }
 
-    /// Bytes of the largest block, as far as they are known.
+    /// Bytes of the largest block, as far as they are known. A comparison.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { largest_block_bytes: 4096, ..Counts::default() }.largest_block(), Some(4096));
+    /// assert_eq!(Counts::default().largest_block(), None);
+    /// ```
     pub fn largest_block(&self) -> Option<u64> {
         Some(self.largest_block_bytes).filter(|bytes| *bytes > 0)
     }
 
-    /// Whether the largest block is known from a sample only, so that another may be larger.
+    /// Whether the largest block is known from a sample only, so that another may be larger. A few comparisons.
+    ///
+    /// ```
+    /// use memscope_profile::{estimate::Deviations, model::Counts};
+    ///
+    /// let deviations = Deviations { live_bytes: 100, ..Deviations::default() };
+    /// assert!(Counts { deviations, ..Counts::default() }.is_largest_of_sample());
+    /// assert!(!Counts::default().is_largest_of_sample());
+    /// ```
     pub fn is_largest_of_sample(&self) -> bool {
         self.deviations != Deviations::default()
     }
 }
 
 /// A thread and what it did itself. (What it freed may have been allocated by another.)
+///
+/// ```
+/// use memscope_profile::model::Thread;
+///
+/// let thread = |name: &str, allocated_bytes| Thread { name: name.into(), allocated_bytes, ..Thread::default() };
+/// let threads = [thread("main", 100), thread("worker", 900)];
+/// let busiest = threads.iter().max_by_key(|it| it.allocated_bytes).unwrap();
+/// assert_eq!(busiest.name, "worker");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Thread {
@@ -439,30 +687,40 @@ pub struct Thread {
     pub name: String,
     /// When its first event came, in milliseconds since the start.
     pub first_ms: u64,
-    /// Events that should have been recorded.
+    /// How many events should have been recorded: allocations and frees.
     pub attempts: u64,
-    /// Events that were.
+    /// How many of them were.
     pub successes: u64,
-    /// Allocations.
+    /// Allocations; a realloc is one.
     pub allocations: u64,
-    /// Bytes requested.
+    /// Bytes requested by them.
     pub allocated_bytes: u64,
-    /// Frees.
+    /// Frees; the old half of a realloc is one.
     pub frees: u64,
-    /// Bytes given back.
+    /// Bytes given back by them.
     pub freed_bytes: u64,
-    /// Blocks freed with no allocation in between.
+    /// How many blocks it freed with no allocation in between.
     pub temporary: u64,
     /// Live bytes that the thread has added to the process's: more than 0 for who allocates and lets others free. Known in
     /// mode counting only.
     pub live_bytes: i64,
-    /// The most that these were.
+    /// The most that these live bytes were.
     pub peak_bytes: u64,
     /// How far these may be off, in a sampled run: allocations, frees and their bytes.
     pub deviations: Deviations,
 }
 
 /// A name that the program gave to blocks.
+///
+/// ```
+/// use memscope_profile::model::{Label, Profile};
+///
+/// let label = |name: &str, tracker, live_bytes| Label { name: name.into(), tracker, live_bytes, ..Label::default() };
+/// let labels = vec![label("tracker", 1, 0), label("orders", 1, 800)]; // the first is its own tracker
+/// let profile = Profile { labels, ..Profile::default() };
+/// let orders = profile.variables().next().unwrap();
+/// assert_eq!((orders.name.as_str(), orders.live_bytes), ("orders", 800));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Label {
@@ -474,27 +732,34 @@ pub struct Label {
     pub type_name: String,
     /// Source file in which the name was given.
     pub file: String,
-    /// Line of it.
+    /// Line of it, from 1 on.
     pub line: u32,
-    /// Blocks that bear it.
+    /// How many live blocks bear it.
     pub live_blocks: u64,
     /// Their bytes.
     pub live_bytes: u64,
     /// The most that the bytes ever were.
     pub peak_bytes: u64,
-    /// Blocks that ever bore it; one that is moved by realloc stays one.
+    /// How many blocks ever bore it; one that is moved by realloc stays one.
     pub blocks: u64,
     /// Bytes that they had when they were named.
     pub bytes: u64,
-    /// Moves by realloc.
+    /// How often one of them was moved by a realloc.
     pub moves: u64,
-    /// Strong handles to the block that was named last, if it is shared; else 0.
+    /// How many strong handles the block that was named last had then, if it is shared; else 0.
     pub strong: u32,
-    /// Weak handles to it.
+    /// How many weak handles it had.
     pub weak: u32,
 }
 
 /// A task, a scope or a span: a name under a parent. What it allocated and holds is the sum over the sites that name it.
+///
+/// ```
+/// use memscope_profile::model::Task;
+///
+/// let request = Task { name: "request".into(), kind: 2, entries: 900, open: 3, peak_bytes: 64 << 10, ..Task::default() };
+/// assert_eq!((request.kind_name(), request.entries - u64::from(request.open)), ("scope", 897)); // are over
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Task {
@@ -502,11 +767,11 @@ pub struct Task {
     pub parent: u32,
     /// Its name.
     pub name: String,
-    /// What it is: 1 a task, 2 a scope, 3 a span.
+    /// The number of what it is: 1 a task, 2 a scope, 3 a span. See [`Task::kind_name`].
     pub kind: u32,
     /// How many are under way (scopes and spans).
     pub open: u32,
-    /// How often it was entered.
+    /// How many times it was entered.
     pub entries: u64,
     /// The most bytes that it held at once, what its children held not included. Exact while one thread at a time is
     /// in it.
@@ -514,6 +779,15 @@ pub struct Task {
 }
 
 /// Live bytes over time, and by site.
+///
+/// ```
+/// use memscope_profile::model::{Sample, Timeline};
+///
+/// let sample = |ms, live_bytes| Sample { ms, live_bytes, ..Sample::default() };
+/// let timeline = Timeline { interval_ms: 100, samples: vec![sample(0, 10), sample(100, 70), sample(200, 40)] };
+/// let highest = timeline.samples.iter().max_by_key(|it| it.live_bytes).unwrap();
+/// assert_eq!((highest.ms, highest.live_bytes), (100, 70));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Timeline {
@@ -525,6 +799,15 @@ pub struct Timeline {
 }
 
 /// The state at a moment, as the difference from the sample before.
+///
+/// ```
+/// use memscope_profile::model::{Sample, SiteChange};
+///
+/// let grown = SiteChange { site: 4, live_blocks: 1, live_bytes: 60, allocations: 2, allocated_bytes: 90 };
+/// let sample = Sample { ms: 100, live_bytes: 70, live_blocks: 2, allocations: 9, changes: vec![grown] };
+/// let before = sample.live_bytes as i64 - sample.changes.iter().map(|it| it.live_bytes).sum::<i64>();
+/// assert_eq!(before, 10);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Milliseconds since the start.
@@ -540,6 +823,13 @@ pub struct Sample {
 }
 
 /// How a site's live blocks and allocations changed between two samples.
+///
+/// ```
+/// use memscope_profile::model::SiteChange;
+///
+/// let change = SiteChange { site: 4, live_blocks: -1, live_bytes: -30, allocations: 2, allocated_bytes: 90 };
+/// assert_eq!(change.allocated_bytes as i64 - change.live_bytes, 120); // bytes freed meanwhile
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteChange {
     /// Place in [`Profile::sites`].
@@ -555,6 +845,13 @@ pub struct SiteChange {
 }
 
 /// What a reader ought to know before trusting the numbers.
+///
+/// ```
+/// use memscope_profile::model::Warning;
+///
+/// let warning = Warning { message: "/bin/shop has no symbols".into(), hint: "Build it with debug = 1.".into() };
+/// assert_eq!(format!("{}. {}", warning.message, warning.hint), "/bin/shop has no symbols. Build it with debug = 1.");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// One sentence: what and where.
