@@ -78,7 +78,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes a profile to `path`, which only its owner may then read. An older file there stays until the new one is
-/// complete. Costs as [`write`], and writes to a temporary name in the same folder first.
+/// complete. Costs as [`write()`], and writes to a temporary name in the same folder first.
 ///
 /// # Errors
 /// If the file cannot be written; nothing is left behind then.
