@@ -7,6 +7,12 @@ use std::fmt;
 use std::io;
 
 /// A failure to read or write a region or a profile file.
+///
+/// ```
+/// let error = memscope_profile::file::load("/no/such.memscope".as_ref()).unwrap_err();
+/// eprintln!("{error}\n{}", error.hint());
+/// assert!(error.to_string().starts_with("/no/such.memscope could not be opened"));
+/// ```
 #[derive(Debug)]
 pub struct Error {
     subject: String,
@@ -33,6 +39,14 @@ pub(crate) enum Cause {
 }
 
 /// The result of reading or writing.
+///
+/// ```
+/// fn peak_bytes(path: &std::path::Path) -> memscope_profile::Result<u64> {
+///     Ok(memscope_profile::file::load(path)?.totals.peak_bytes)
+/// }
+///
+/// assert!(peak_bytes("/no/such.memscope".as_ref()).is_err());
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -44,7 +58,12 @@ impl Error {
         Self::new(subject, Cause::Corrupt(what.into()))
     }
 
-    /// What to do about it, in a sentence or two.
+    /// What to do about it, in a sentence or two. Never empty. A constant.
+    ///
+    /// ```
+    /// let error = memscope_profile::file::read(&b"no profile"[..], "it").unwrap_err();
+    /// assert!(error.hint().contains("memscope run -o FILE.memscope"));
+    /// ```
     pub fn hint(&self) -> &'static str {
         match &self.cause {
             Cause::Io(_, error) => match error.kind() {
@@ -72,7 +91,12 @@ impl Error {
         }
     }
 
-    /// The failed operation of the system, if it was one.
+    /// The failed operation of the system, if it was one. A field.
+    ///
+    /// ```
+    /// let error = memscope_profile::file::load("/no/such.memscope".as_ref()).unwrap_err();
+    /// assert_eq!(error.io_kind(), Some(std::io::ErrorKind::NotFound));
+    /// ```
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match &self.cause {
             Cause::Io(_, error) => Some(error.kind()),

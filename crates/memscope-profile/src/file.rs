@@ -35,28 +35,65 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The first eight bytes of a profile file. The first is not text, the last shows a conversion of line ends.
+///
+/// ```
+/// use memscope_profile::{Profile, file};
+///
+/// let mut bytes = Vec::new();
+/// file::write(&Profile::default(), &mut bytes)?;
+/// assert!(bytes.starts_with(&file::MAGIC));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub const MAGIC: [u8; 8] = *b"\x89mscope\n";
 
-/// The version of the format that this library writes, and the only one that it reads.
+/// The version of the format that this library writes, and the only one that it reads. A number that is raised by one.
+///
+/// ```
+/// use memscope_profile::file::VERSION;
+///
+/// assert_eq!(VERSION, 1); // older and newer files are refused, with a hint
+/// ```
 pub const VERSION: u32 = 1;
 
 const SEAL: Seal =
     Seal { magic: MAGIC, version: VERSION, kind: "a memscope profile", max_body_bytes: u64::MAX };
 
-/// Writes a profile in the format of a profile file. Needs memory for the file and its body.
+/// Writes a profile in the format of a profile file. Needs memory for the file and its body; a profile of some hundred sites takes
+/// about 0.1 ms and some kilobytes, and both grow with the profile.
 ///
 /// # Errors
 /// What `out` says; and `InvalidData` if the profile breaks the promises of [`crate::model`].
+///
+/// ```
+/// use memscope_profile::{Profile, file};
+///
+/// let mut bytes = Vec::new();
+/// file::write(&Profile::default(), &mut bytes)?;
+/// assert_eq!(file::read(&bytes[..], "memory").unwrap(), Profile::default());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     check(profile).map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))?;
     SEAL.write(&body::encode(profile)?, out)
 }
 
 /// Writes a profile to `path`, which only its owner may then read. An older file there stays until the new one is
-/// complete.
+/// complete. Costs as [`write()`], and writes to a temporary name in the same folder first.
 ///
 /// # Errors
 /// If the file cannot be written; nothing is left behind then.
+///
+/// ```
+/// use memscope_profile::{Profile, file};
+///
+/// let path = std::env::temp_dir().join(format!("kept-{}.memscope", std::process::id()));
+/// file::save(&Profile::default(), &path)?;
+/// assert_eq!(file::load(&path)?, Profile::default());
+/// # std::fs::remove_file(&path).unwrap();
+/// let error = file::save(&Profile::default(), "/no/such/folder/x.memscope".as_ref()).unwrap_err();
+/// assert!(error.to_string().starts_with("/no/such/folder/x.memscope could not be written"));
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 pub fn save(profile: &Profile, path: &Path) -> Result<()> {
     let fail = |error| Error::new(path.display().to_string(), Cause::Io("written", error));
     let name = path.file_name().ok_or_else(|| fail(io::ErrorKind::InvalidFilename.into()))?;
@@ -78,17 +115,32 @@ fn write_new(profile: &Profile, path: &PathBuf) -> io::Result<()> {
     write(profile, &mut file)
 }
 
-/// Reads the profile file at `path`.
+/// Reads the profile file at `path`. Time and memory are in proportion to the file: about 0.1 ms for one of some kilobytes.
 ///
 /// # Errors
 /// If it cannot be read, is no profile, has another version, is cut off or damaged. Never panics, whatever the bytes.
+///
+/// ```
+/// use memscope_profile::file;
+///
+/// let error = file::load("/no/such.memscope".as_ref()).unwrap_err();
+/// assert_eq!(error.hint(), "Look whether the path is right.");
+/// ```
 pub fn load(path: &Path) -> Result<Profile> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| Error::new(&name, Cause::Io("opened", error)))?;
     read(file, &name)
 }
 
-/// Reads a profile file from anywhere; `name` is what errors call it. See [`load`].
+/// Reads a profile file from anywhere; `name` is what errors call it. Costs as [`load`].
+///
+/// # Errors
+/// As [`load`].
+///
+/// ```
+/// let error = memscope_profile::file::read(&b"no profile"[..], "standard input").unwrap_err();
+/// assert_eq!(error.to_string(), "standard input is not a memscope profile");
+/// ```
 pub fn read(input: impl Read, name: &str) -> Result<Profile> {
     let body = SEAL.read(input, name)?;
     let mut profile = body::decode(&body).map_err(|what| Error::corrupt(name, what))?;

@@ -3,18 +3,53 @@
 //! A profile is self-contained: stacks, modules, symbols, timeline. Ids are places in its vectors, and a profile
 //! that comes from [`crate::file`] or [`crate::region`] has been checked: every id is in range, every parent of a
 //! stack node comes before the node, every frame range lies within `frames`.
+//!
+//! All of it is plain data. Names say the unit: `_bytes` (as they were asked for), `_blocks`, `_ms` and `_ns`; where a run was
+//! sampled, counts are estimates, and [`Deviations`] say how far they may be off. Reading a field costs a load.
+//!
+//! ```
+//! use memscope_profile::model::{Counts, HeapType, Profile, Site, Task};
+//!
+//! let counts = Counts { allocations: 2, allocated_bytes: 64, frees: 1, freed_bytes: 48, ..Counts::default() };
+//! let profile = Profile {
+//!     types: vec![HeapType { name: "Vec<Order>".into(), ..HeapType::default() }],
+//!     tasks: vec![Task { name: "import".into(), ..Task::default() }],
+//!     sites: vec![Site { heap_type: 1, task: 1, counts, ..Site::default() }],
+//!     ..Profile::default()
+//! };
+//! let site = &profile.sites[0];
+//! assert_eq!((site.counts.live_blocks(), site.counts.live_bytes()), (1, 16));
+//! assert_eq!(profile.heap_type(site).map(|it| it.name.as_str()), Some("Vec<Order>"));
+//! assert_eq!(profile.task_lines()[0].counts.live_bytes(), 16);
+//! ```
 
 mod growth;
 mod heap_type;
+mod named;
+mod run;
+mod time;
 
 use crate::estimate::Deviations;
 use serde::{Deserialize, Serialize};
 
 pub use growth::Growth;
 pub use heap_type::{HeapType, TypeEvidence, TypeLayout};
+#[doc(inline)]
 pub use memscope_region::row::{Kind, MissCause};
+pub use named::{Label, Task};
+pub use run::{End, Inherited, Mark, Mode, ProcessSummary, Run};
+pub use time::{Sample, SiteChange, Timeline};
 
 /// What one process did with its memory.
+///
+/// ```
+/// use memscope_profile::model::{Profile, Totals};
+///
+/// let totals = Totals { peak_bytes: 4096, peak_blocks: 2, ..Totals::default() };
+/// let profile = Profile { totals, ..Profile::default() };
+/// println!("{} bytes in {} blocks at most", profile.totals.peak_bytes, profile.totals.peak_blocks);
+/// assert!(profile.warnings.is_empty()); // nothing that one ought to know before trusting that
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
@@ -60,134 +95,16 @@ pub struct Profile {
     pub suppressed: Counts,
 }
 
-/// Which program, when, how long, how it ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Run {
-    /// The command and its arguments.
-    pub command: Vec<String>,
-    /// The executable's path.
-    pub exe: String,
-    /// Process id.
-    pub pid: u32,
-    /// Start, in nanoseconds since the Unix epoch.
-    pub start_ns: u64,
-    /// From the start of recording to the end of the process (or to the reading, if it still ran).
-    pub duration_ns: u64,
-    /// How it ended.
-    pub end: End,
-    /// What was recorded.
-    pub mode: Mode,
-    /// Mean bytes between samples in mode sampled, else 0.
-    pub interval_bytes: u64,
-    /// The version of memscope that wrote this.
-    pub memscope_version: String,
-    /// Children that were not followed. (Where nobody followed any, all that it made.)
-    pub unfollowed_children: u64,
-    /// Whether the process went on to execute another program in its place, which is not part of this profile.
-    pub replaced: bool,
-    /// What it had of the process that it was forked from, if it was forked and went on in the same program.
-    pub inherited: Option<Inherited>,
-}
-
-/// What a process had of the one that it was forked from. None of it is part of any other figure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Inherited {
-    /// Process id of the one that it was forked from.
-    pub from: u32,
-    /// Whether the next three are known. (They are not if it was made in a way that nobody calls.)
-    pub is_known: bool,
-    /// Blocks that were alive when it was forked.
-    pub blocks: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Events of the other threads, during the fork, by which those two may be off.
-    pub doubt: u64,
-    /// How many of the blocks this process freed. (Where allocations were missed, frees of their blocks are among them.)
-    pub frees: u64,
-}
-
-/// A moment that somebody noted from outside, and how things stood.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Mark {
-    /// Milliseconds since the start.
-    pub ms: u64,
-    /// What it was noted by.
-    pub text: String,
-    /// Live bytes of the process.
-    pub live_bytes: u64,
-    /// Allocations so far.
-    pub allocations: u64,
-}
-
-/// A process of a run, in short.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProcessSummary {
-    /// Process id.
-    pub pid: u32,
-    /// Place of the process that made it, plus one; 0: not known.
-    pub parent: u32,
-    /// The command and its arguments.
-    pub command: Vec<String>,
-    /// The executable's path.
-    pub exe: String,
-    /// Why it was not followed; empty if it was. What follows is known only of processes that were.
-    pub unfollowed: String,
-    /// From the start of recording to its end (or to the reading, if it still ran).
-    pub duration_ns: u64,
-    /// How it ended, as far as that is known.
-    pub end: End,
-    /// Largest live bytes.
-    pub peak_bytes: u64,
-    /// Live bytes at its end (or when read).
-    pub live_bytes: u64,
-    /// Allocations.
-    pub allocations: u64,
-    /// Events that should have been recorded.
-    pub attempts: u64,
-    /// Events that were.
-    pub successes: u64,
-    /// Children of it that were not followed.
-    pub unfollowed_children: u64,
-    /// The program that it executed in its place at last, if that was not followed.
-    pub replaced_by: String,
-    /// The file that its profile was kept in; empty if it was not.
-    pub file: String,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum End {
-    /// Not known: the region was read after the fact.
-    #[default]
-    Unknown,
-    /// It still ran when it was read.
-    Running,
-    /// It read itself as it came to its end; how that went is for others to say.
-    Ending,
-    /// It exited with this code.
-    Exited(i32),
-    /// It was ended by this signal.
-    Signaled(i32),
-}
-
-/// What was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Mode {
-    /// Every allocation with its full stack.
-    #[default]
-    Exact,
-    /// A sample by bytes; counts are estimates.
-    Sampled,
-    /// Totals only. What is live and its peak are then in usable bytes, as the allocator has them, and freed bytes are not
-    /// known.
-    Counting,
-}
-
 /// How much of what happened was recorded. `attempts == successes + sum of misses` once the process has ended.
+///
+/// ```
+/// use memscope_profile::model::{Completeness, MissCause};
+///
+/// let mut completeness = Completeness { attempts: 1000, successes: 999, ..Completeness::default() };
+/// completeness.misses[MissCause::Sites as usize] = 1;
+/// let missed: u64 = completeness.misses.iter().sum();
+/// assert_eq!(completeness.successes + missed, completeness.attempts);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Completeness {
@@ -197,11 +114,11 @@ pub struct Completeness {
     pub successes: u64,
     /// Events that were not, by [`MissCause`] (its number is the place here).
     pub misses: [u64; MissCause::COUNT],
-    /// Frees of blocks that were allocated before recording began, or whose allocation was missed.
+    /// How many frees were of blocks that were allocated before recording began, or whose allocation was missed.
     pub unknown_frees: u64,
-    /// Events whose stack could not be walked to its end.
+    /// How many events have a stack that could not be walked to its end.
     pub truncated_stacks: u64,
-    /// Events on a stack that was not the thread's own (coroutines, alternate signal stacks).
+    /// How many events were on a stack that was not the thread's own (coroutines, alternate signal stacks).
     pub foreign_stacks: u64,
     /// From when on what was recorded, if the program changed that: the beginning first. Empty if it did not. The latest are
     /// kept.
@@ -211,6 +128,14 @@ pub struct Completeness {
 }
 
 /// A time in which a program recorded itself in one way.
+///
+/// ```
+/// use memscope_profile::model::{Era, Mode};
+///
+/// let eras = [Era { from_ms: 0, mode: Some(Mode::Exact) }, Era { from_ms: 1500, mode: None }];
+/// let unrecorded = eras.iter().find(|era| era.mode.is_none());
+/// assert_eq!(unrecorded.map(|era| era.from_ms), Some(1500)); // nothing from 1.5 s on
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Era {
@@ -221,6 +146,15 @@ pub struct Era {
 }
 
 /// Sums over the whole process.
+///
+/// ```
+/// use memscope_profile::model::Totals;
+///
+/// let totals = Totals { allocations: 200, temporary: 30, peak_bytes: 4096, peak_ms: 80, ..Totals::default() };
+/// let temporary = totals.temporary as f64 / totals.allocations as f64;
+/// println!("{} bytes after {} ms; {:.0} % temporary", totals.peak_bytes, totals.peak_ms, 100.0 * temporary);
+/// assert_eq!(temporary, 0.15);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
@@ -234,7 +168,7 @@ pub struct Totals {
     pub freed_bytes: u64,
     /// Reallocs among the allocations.
     pub reallocs: u64,
-    /// Blocks freed with no allocation in between on the same thread.
+    /// How many blocks were freed with no allocation in between on the same thread.
     pub temporary: u64,
     /// Allocations that failed: the allocator returned null.
     pub failed: u64,
@@ -259,6 +193,15 @@ pub struct Totals {
 }
 
 /// A mapped object.
+///
+/// ```
+/// use memscope_profile::model::{Module, Symbols};
+///
+/// let module = Module { path: "/lib/libshop.so".into(), start: 0x7000, end: 0x9000, bias: 0x6000, ..Module::default() };
+/// assert!((module.start..module.end).contains(&0x7abc)); // so this address is in the file at
+/// assert_eq!(0x7abc - module.bias, 0x1abc);
+/// assert_eq!(module.symbols, Symbols::NotAsked);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Module {
@@ -279,6 +222,13 @@ pub struct Module {
 }
 
 /// What could be had of a module's symbols.
+///
+/// ```
+/// use memscope_profile::model::Symbols;
+///
+/// let has_lines = |symbols| matches!(symbols, Symbols::DebugInfo);
+/// assert!(has_lines(Symbols::DebugInfo) && !has_lines(Symbols::SymbolTable));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Symbols {
     /// No address of the module was asked for.
@@ -297,9 +247,29 @@ pub enum Symbols {
 }
 
 /// A number into [`Profile::strings`].
+///
+/// ```
+/// use memscope_profile::model::{Profile, StringId};
+///
+/// let profile = Profile { strings: vec!["".into(), "shop::fill".into()], ..Profile::default() };
+/// let fill: StringId = 1;
+/// assert_eq!(profile.string(fill), "shop::fill");
+/// ```
 pub type StringId = u32;
 
 /// A return address and its frames.
+///
+/// ```
+/// use memscope_profile::model::{Address, Frame, Profile};
+///
+/// let profile = Profile {
+///     frames: vec![Frame { line: 7, inlined: true, ..Frame::default() }, Frame { line: 20, ..Frame::default() }],
+///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+///     ..Profile::default()
+/// };
+/// let lines: Vec<u32> = profile.frames[profile.addresses[0].frames()].iter().map(|it| it.line).collect();
+/// assert_eq!(lines, [7, 20]); // line 7 was inlined into the function of line 20
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// The address as it stood on the stack (one past the call).
@@ -315,13 +285,29 @@ pub struct Address {
 }
 
 impl Address {
-    /// Its frames' places in [`Profile::frames`].
+    /// Its frames' places in [`Profile::frames`]. An addition; in a profile that was checked they are in range.
+    ///
+    /// ```
+    /// use memscope_profile::model::Address;
+    ///
+    /// assert_eq!(Address { frames_start: 3, frames_len: 2, ..Address::default() }.frames(), 3..5);
+    /// ```
     pub fn frames(&self) -> std::ops::Range<usize> {
         self.frames_start as usize..self.frames_start as usize + self.frames_len as usize
     }
 }
 
 /// A function at a place in the source.
+///
+/// ```
+/// use memscope_profile::model::{Frame, Profile};
+///
+/// let strings = ["", "shop::fill", "src/main.rs"].map(String::from).to_vec();
+/// let profile = Profile { strings, ..Profile::default() };
+/// let frame = Frame { function: 1, file: 2, line: 12, ..Frame::default() };
+/// let text = format!("{} {}:{}", profile.string(frame.function), profile.string(frame.file), frame.line);
+/// assert_eq!(text, "shop::fill src/main.rs:12");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Frame {
     /// Demangled name, generics whole.
@@ -338,10 +324,32 @@ pub struct Frame {
     pub inlined: bool,
 }
 
-/// A stack: a node of the prefix tree, read from the innermost frame to the root. 0: the root.
+/// A stack: the number of a node of the prefix tree, read from the innermost frame to the root. 0: the root.
+///
+/// ```
+/// use memscope_profile::model::{Profile, StackId, StackNode};
+///
+/// let stacks = vec![StackNode { parent: 0, address: 0 }, StackNode { parent: 1, address: 1 }];
+/// let profile = Profile { stacks, ..Profile::default() };
+/// let inner: StackId = 2;
+/// assert_eq!(profile.stacks[inner as usize - 1].parent, 1); // whose caller is stack 1
+/// ```
 pub type StackId = u32;
 
 /// A node of the prefix tree of stacks.
+///
+/// ```
+/// use memscope_profile::model::StackNode;
+///
+/// let stacks = [StackNode { parent: 0, address: 5 }, StackNode { parent: 1, address: 9 }];
+/// let (mut stack, mut addresses) = (2, Vec::new());
+/// while stack != 0 {
+///     let node = stacks[stack as usize - 1];
+///     addresses.push(node.address);
+///     stack = node.parent;
+/// }
+/// assert_eq!(addresses, [9, 5]); // from the innermost frame out
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackNode {
     /// The caller's stack, 0 if this is the outermost frame. Always smaller than the node's own id.
@@ -351,11 +359,21 @@ pub struct StackNode {
 }
 
 /// An allocation site: a stack and the kind of call.
+///
+/// ```
+/// use memscope_profile::model::{Counts, Kind, Profile, Site};
+///
+/// let counts = Counts { allocations: 3, allocated_bytes: 300, ..Counts::default() };
+/// let site = Site { kind: Kind::Calloc as u8, first_ms: 40, counts, ..Site::default() };
+/// let profile = Profile { sites: vec![site], ..Profile::default() };
+/// let zeroed = profile.sites.iter().filter(|site| Kind::from_u8(site.kind) == Some(Kind::Calloc));
+/// assert_eq!(zeroed.map(|site| site.counts.live_bytes()).sum::<u64>(), 300);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The stack.
     pub stack: StackId,
-    /// The kind of call, see [`Kind`].
+    /// The number of the kind of call, see [`Kind::from_u8`].
     pub kind: u8,
     /// Whether the stack could not be walked to its end.
     pub truncated: bool,
@@ -374,13 +392,21 @@ pub struct Site {
 }
 
 /// What happened at a site.
+///
+/// ```
+/// use memscope_profile::model::Counts;
+///
+/// let counts = Counts { allocations: 4, allocated_bytes: 100, frees: 1, freed_bytes: 40, ..Counts::default() };
+/// assert_eq!((counts.live_blocks(), counts.live_bytes()), (3, 60));
+/// assert_eq!(counts.mean_block_bytes(), Some(25));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Allocations.
+    /// Allocations; a realloc is one.
     pub allocations: u64,
-    /// Bytes requested.
+    /// Bytes requested by them.
     pub allocated_bytes: u64,
-    /// Frees of its blocks.
+    /// Frees of its blocks; the old half of a realloc is one.
     pub frees: u64,
     /// Bytes they gave back.
     pub freed_bytes: u64,
@@ -402,34 +428,77 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Blocks alive at the end (or when read).
+    /// Blocks alive at the end (or when read). A subtraction.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { allocations: 5, frees: 2, ..Counts::default() }.live_blocks(), 3);
+    /// ```
     pub fn live_blocks(&self) -> u64 {
         self.allocations.saturating_sub(self.frees)
     }
 
-    /// Bytes alive at the end (or when read).
+    /// Bytes alive at the end (or when read). A subtraction.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { allocated_bytes: 50, freed_bytes: 20, ..Counts::default() }.live_bytes(), 30);
+    /// ```
     pub fn live_bytes(&self) -> u64 {
         self.allocated_bytes.saturating_sub(self.freed_bytes)
     }
 
-    /// The mean bytes of a block, rounded; `None` if there was none.
+    /// The mean bytes of a block, rounded; `None` if there was none. A division.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { allocations: 3, allocated_bytes: 50, ..Counts::default() }.mean_block_bytes(), Some(17));
+    /// assert_eq!(Counts::default().mean_block_bytes(), None);
+    /// ```
     pub fn mean_block_bytes(&self) -> Option<u64> {
         let half = self.allocations / 2;
         self.allocated_bytes.saturating_add(half).checked_div(self.allocations)
     }
 
-    /// Bytes of the largest block, as far as they are known.
+    /// Bytes of the largest block, as far as they are known. A comparison.
+    ///
+    /// ```
+    /// use memscope_profile::model::Counts;
+    ///
+    /// assert_eq!(Counts { largest_block_bytes: 4096, ..Counts::default() }.largest_block(), Some(4096));
+    /// assert_eq!(Counts::default().largest_block(), None);
+    /// ```
     pub fn largest_block(&self) -> Option<u64> {
         Some(self.largest_block_bytes).filter(|bytes| *bytes > 0)
     }
 
-    /// Whether the largest block is known from a sample only, so that another may be larger.
+    /// Whether the largest block is known from a sample only, so that another may be larger. A few comparisons.
+    ///
+    /// ```
+    /// use memscope_profile::{estimate::Deviations, model::Counts};
+    ///
+    /// let deviations = Deviations { live_bytes: 100, ..Deviations::default() };
+    /// assert!(Counts { deviations, ..Counts::default() }.is_largest_of_sample());
+    /// assert!(!Counts::default().is_largest_of_sample());
+    /// ```
     pub fn is_largest_of_sample(&self) -> bool {
         self.deviations != Deviations::default()
     }
 }
 
 /// A thread and what it did itself. (What it freed may have been allocated by another.)
+///
+/// ```
+/// use memscope_profile::model::Thread;
+///
+/// let thread = |name: &str, allocated_bytes| Thread { name: name.into(), allocated_bytes, ..Thread::default() };
+/// let threads = [thread("main", 100), thread("worker", 900)];
+/// let busiest = threads.iter().max_by_key(|it| it.allocated_bytes).unwrap();
+/// assert_eq!(busiest.name, "worker");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Thread {
@@ -439,122 +508,37 @@ pub struct Thread {
     pub name: String,
     /// When its first event came, in milliseconds since the start.
     pub first_ms: u64,
-    /// Events that should have been recorded.
+    /// How many events should have been recorded: allocations and frees.
     pub attempts: u64,
-    /// Events that were.
+    /// How many of them were.
     pub successes: u64,
-    /// Allocations.
+    /// Allocations; a realloc is one.
     pub allocations: u64,
-    /// Bytes requested.
+    /// Bytes requested by them.
     pub allocated_bytes: u64,
-    /// Frees.
+    /// Frees; the old half of a realloc is one.
     pub frees: u64,
-    /// Bytes given back.
+    /// Bytes given back by them.
     pub freed_bytes: u64,
-    /// Blocks freed with no allocation in between.
+    /// How many blocks it freed with no allocation in between.
     pub temporary: u64,
     /// Live bytes that the thread has added to the process's: more than 0 for who allocates and lets others free. Known in
     /// mode counting only.
     pub live_bytes: i64,
-    /// The most that these were.
+    /// The most that these live bytes were.
     pub peak_bytes: u64,
     /// How far these may be off, in a sampled run: allocations, frees and their bytes.
     pub deviations: Deviations,
 }
 
-/// A name that the program gave to blocks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Label {
-    /// Place of the tracker that gave it, plus one. If that is its own place, it is the tracker.
-    pub tracker: u32,
-    /// The name, as it stood in the source.
-    pub name: String,
-    /// The type of the value.
-    pub type_name: String,
-    /// Source file in which the name was given.
-    pub file: String,
-    /// Line of it.
-    pub line: u32,
-    /// Blocks that bear it.
-    pub live_blocks: u64,
-    /// Their bytes.
-    pub live_bytes: u64,
-    /// The most that the bytes ever were.
-    pub peak_bytes: u64,
-    /// Blocks that ever bore it; one that is moved by realloc stays one.
-    pub blocks: u64,
-    /// Bytes that they had when they were named.
-    pub bytes: u64,
-    /// Moves by realloc.
-    pub moves: u64,
-    /// Strong handles to the block that was named last, if it is shared; else 0.
-    pub strong: u32,
-    /// Weak handles to it.
-    pub weak: u32,
-}
-
-/// A task, a scope or a span: a name under a parent. What it allocated and holds is the sum over the sites that name it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Task {
-    /// The parent's place in [`Profile::tasks`] plus one, 0 if none.
-    pub parent: u32,
-    /// Its name.
-    pub name: String,
-    /// What it is: 1 a task, 2 a scope, 3 a span.
-    pub kind: u32,
-    /// How many are under way (scopes and spans).
-    pub open: u32,
-    /// How often it was entered.
-    pub entries: u64,
-    /// The most bytes that it held at once, what its children held not included. Exact while one thread at a time is
-    /// in it.
-    pub peak_bytes: u64,
-}
-
-/// Live bytes over time, and by site.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Timeline {
-    /// Time between two samples at the end, in milliseconds. (It doubles, and every other sample is merged into
-    /// the next, when there are too many.)
-    pub interval_ms: u64,
-    /// The samples, oldest first.
-    pub samples: Vec<Sample>,
-}
-
-/// The state at a moment, as the difference from the sample before.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Milliseconds since the start.
-    pub ms: u64,
-    /// Live bytes of the process.
-    pub live_bytes: u64,
-    /// Live blocks of the process.
-    pub live_blocks: u64,
-    /// Allocations so far.
-    pub allocations: u64,
-    /// What changed, by site; sorted by site.
-    pub changes: Vec<SiteChange>,
-}
-
-/// How a site's live blocks and allocations changed between two samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SiteChange {
-    /// Place in [`Profile::sites`].
-    pub site: u32,
-    /// Change of live blocks.
-    pub live_blocks: i64,
-    /// Change of live bytes.
-    pub live_bytes: i64,
-    /// Allocations in between.
-    pub allocations: u64,
-    /// Bytes requested in between.
-    pub allocated_bytes: u64,
-}
-
 /// What a reader ought to know before trusting the numbers.
+///
+/// ```
+/// use memscope_profile::model::Warning;
+///
+/// let warning = Warning { message: "/bin/shop has no symbols".into(), hint: "Build it with debug = 1.".into() };
+/// assert_eq!(format!("{}. {}", warning.message, warning.hint), "/bin/shop has no symbols. Build it with debug = 1.");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// One sentence: what and where.

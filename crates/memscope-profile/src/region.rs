@@ -43,6 +43,22 @@ use std::io;
 use std::path::Path;
 
 /// The region of one process.
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// assert!(region.totals()?.live_bytes >= 1000); // while it is being written
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Region {
     file: File,
@@ -50,6 +66,26 @@ pub struct Region {
 }
 
 /// What [`Region::read`] gives: the profile, and where the region's sites went in it.
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_profile::model::End;
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// let block = region.blocks()?.flatten().find(|block| block.size_bytes == 1000).expect("it is alive");
+/// let reading = region.read(End::Running)?;
+/// let place = reading.sites.get(block.site).expect("a block has a site");
+/// assert_eq!(reading.profile.sites[place as usize].counts.live_bytes(), 1000);
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Reading {
     /// The profile, not yet symbolized and without a timeline. What was found to be damaged stands in its warnings.
@@ -59,17 +95,43 @@ pub struct Reading {
 }
 
 impl Region {
-    /// Takes a region: a memfd, `/proc/PID/fd/N`, or a region file. Reads only the header.
+    /// Takes a region: a memfd, `/proc/PID/fd/N`, or a region file. Reads only the header,
+    /// which takes some microseconds.
     ///
     /// The file is read by positioned reads and its offset is moved (to find holes); nobody else may depend on it.
     ///
     /// # Errors
     /// If it cannot be read, is no region, has another layout version, or was never completed.
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// let again = Region::open(std::fs::File::open(&path).expect("it is there"))?;
+    /// assert_eq!(again.pid()?, region.pid()?);
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn open(file: File) -> Result<Self> {
         Self::named(file, "the region".into())
     }
 
-    /// Opens the region at `path`. See [`Region::open`]; errors name the path.
+    /// Opens the region at `path`. Costs as [`Region::open`].
+    ///
+    /// # Errors
+    /// As [`Region::open`]; they name the path.
+    ///
+    /// ```
+    /// let error = memscope_profile::Region::open_path("/no/such.region".as_ref()).unwrap_err();
+    /// assert!(error.to_string().starts_with("/no/such.region could not be opened"));
+    /// ```
     pub fn open_path(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file =
@@ -83,17 +145,71 @@ impl Region {
         Ok(region)
     }
 
-    /// The file, for writing the tick.
+    /// The file, for writing the tick. A field.
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// assert!(region.file().metadata().expect("it is open").len() > 0);
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// CLOCK_MONOTONIC at the process's start in nanoseconds, from which all times in the region count.
+    /// CLOCK_MONOTONIC at the process's start in nanoseconds, from which all times in the region count. Reads the header.
+    ///
+    /// # Errors
+    /// If the file cannot be read any more, or its header makes no sense.
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// assert!(region.start_monotonic_ns()? > 0);
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn start_monotonic_ns(&self) -> Result<u64> {
         Ok(self.layout()?.header.start_monotonic_ns)
     }
 
-    /// The process that wrote it.
+    /// The id of the process that wrote it. Reads the header.
+    ///
+    /// # Errors
+    /// As [`Region::start_monotonic_ns`].
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// assert_eq!(region.pid()?, std::process::id());
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn pid(&self) -> Result<u32> {
         Ok(self.layout()?.header.pid)
     }
@@ -105,12 +221,49 @@ impl Region {
     ///
     /// # Errors
     /// If the file cannot be read or its header makes no sense. All other damage becomes a warning.
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_profile::model::End;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// let profile = region.read(End::Running)?.profile;
+    /// assert!(profile.sites.iter().any(|site| site.counts.live_bytes() == 1000));
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn read(&self, end: End) -> Result<Reading> {
         assemble::read(self, end)
     }
 
     /// The sums over the whole process, from the header and the rows of threads alone; `peak_blocks` is left 0.
     /// Costs a few system calls.
+    ///
+    /// # Errors
+    /// As [`Region::start_monotonic_ns`].
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// assert!(region.totals()?.allocated_bytes >= 1000);
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn totals(&self) -> Result<Totals> {
         let layout = self.layout()?;
         let threads = assemble::Threads::read(self, &layout)?;
@@ -118,6 +271,26 @@ impl Region {
     }
 
     /// How much of what happened was recorded. Costs as [`Region::totals`].
+    ///
+    /// # Errors
+    /// As [`Region::start_monotonic_ns`].
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// let completeness = region.completeness()?;
+    /// assert!(completeness.successes <= completeness.attempts);
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn completeness(&self) -> Result<Completeness> {
         let layout = self.layout()?;
         let threads = assemble::Threads::read(self, &layout)?;
@@ -126,12 +299,55 @@ impl Region {
 
     /// Fills `totals` with the sums by site as they are now, for a timeline. Reads the counter rows only; its
     /// memory is used again. Costs 16 ms for the rows of 430,000 sites.
+    ///
+    /// # Errors
+    /// As [`Region::start_monotonic_ns`].
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_profile::region::SiteTotals;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// let mut totals = SiteTotals::default();
+    /// region.site_totals(&mut totals)?;
+    /// assert!(totals.iter().any(|(_site, blocks, bytes, _allocations)| (blocks, bytes) == (1, 1000)));
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn site_totals(&self, totals: &mut SiteTotals) -> Result<()> {
         let layout = self.layout()?;
         totals.read(self, &layout)
     }
 
-    /// The blocks that are alive, in the order of their addresses. Each is as it was when its record was read.
+    /// The blocks that are alive, in the order of their addresses. Each is as it was when its record was read. Costs in proportion
+    /// to the records that are there as they are iterated, some milliseconds for a small program.
+    ///
+    /// # Errors
+    /// As [`Region::start_monotonic_ns`]; and the iterator gives an error, and ends, if the file cannot be read further.
+    ///
+    /// ```
+    /// use memscope_profile::Region;
+    /// use memscope_rs::Memscope;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+    ///
+    /// let kept = vec![0_u8; 1000];
+    /// let path = format!("/tmp/shop.region.{}", std::process::id());
+    /// let region = Region::open_path(path.as_ref())?;
+    /// let blocks = region.blocks()?.collect::<Result<Vec<_>, _>>()?;
+    /// assert!(blocks.iter().any(|block| block.address == kept.as_ptr() as u64 && block.size_bytes == 1000));
+    /// # std::fs::remove_file(path).ok();
+    /// # drop(kept);
+    /// # Ok::<(), memscope_profile::Error>(())
+    /// ```
     pub fn blocks(&self) -> Result<Blocks<'_>> {
         Blocks::new(self, &self.layout()?)
     }

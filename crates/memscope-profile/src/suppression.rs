@@ -19,21 +19,57 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Patterns that suppress sites.
+///
+/// ```
+/// use memscope_profile::suppression::Suppressions;
+///
+/// let known: Suppressions = "# what we know\nleak:parse_config\nleak:^main$".parse()?;
+/// let mistake = "race:anything".parse::<Suppressions>().unwrap_err();
+/// assert_eq!(mistake.to_string(), "line 1: there is no kind \"race\", only `leak`");
+/// # let _ = known;
+/// # Ok::<(), memscope_profile::suppression::Mistake>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suppressions(Vec<Pattern>);
 
 /// What a pattern suppressed.
+///
+/// ```
+/// use memscope_profile::model::{Address, Frame, Profile, Site, StackNode};
+/// use memscope_profile::suppression::Suppressions;
+///
+/// let profile = || Profile {
+///     strings: vec!["".into(), "shop::parse_config".into()],
+///     frames: vec![Frame { function: 1, ..Frame::default() }],
+///     addresses: vec![Address { frames_len: 1, ..Address::default() }],
+///     stacks: vec![StackNode::default()],
+///     sites: vec![Site { stack: 1, ..Site::default() }, Site::default()],
+///     ..Profile::default()
+/// };
+/// let mut profile = profile();
+/// let taken = "leak:parse_config".parse::<Suppressions>()?.apply(&mut profile);
+/// assert_eq!((taken[0].pattern.as_str(), taken[0].sites), ("parse_config", 1));
+/// # Ok::<(), memscope_profile::suppression::Mistake>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suppressed {
     /// The pattern as it was written, without `leak:`.
     pub pattern: String,
-    /// How many sites.
+    /// How many sites it took out.
     pub sites: u64,
     /// What happened there.
     pub counts: Counts,
 }
 
 /// A line that is no suppression.
+///
+/// ```
+/// use memscope_profile::suppression::Suppressions;
+///
+/// let mistake = "leak:main\nparse_config".parse::<Suppressions>().unwrap_err();
+/// assert_eq!(mistake.line, 2);
+/// assert!(mistake.to_string().ends_with("\"parse_config\" does not begin with `leak:`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// Its number, from 1 on.
@@ -113,13 +149,40 @@ impl FromStr for Suppressions {
 }
 
 impl Suppressions {
-    /// Adds those of another file.
+    /// Adds those of another file. They come after those that are there. A copy of the list.
+    ///
+    /// ```
+    /// use memscope_profile::suppression::Suppressions;
+    ///
+    /// let mut known: Suppressions = "leak:one".parse()?;
+    /// known.add("leak:two".parse()?);
+    /// assert_eq!(known, "leak:one\nleak:two".parse()?);
+    /// # Ok::<(), memscope_profile::suppression::Mistake>(())
+    /// ```
     pub fn add(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
     /// Takes the sites that match out of a profile. Says which pattern took what, in the patterns' order; those that took
     /// nothing are left out. Each name in the profile is compared once with each pattern.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, Site, StackNode};
+    /// use memscope_profile::suppression::Suppressions;
+    ///
+    /// let profile = || Profile {
+    ///     strings: vec!["".into(), "shop::parse_config".into()],
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }],
+    ///     addresses: vec![Address { frames_len: 1, ..Address::default() }],
+    ///     stacks: vec![StackNode::default()],
+    ///     sites: vec![Site { stack: 1, ..Site::default() }, Site::default()],
+    ///     ..Profile::default()
+    /// };
+    /// let mut profile = profile();
+    /// "leak:parse_config".parse::<Suppressions>()?.apply(&mut profile);
+    /// assert_eq!(profile.sites.len(), 1);
+    /// # Ok::<(), memscope_profile::suppression::Mistake>(())
+    /// ```
     pub fn apply(&self, profile: &mut Profile) -> Vec<Suppressed> {
         if self.0.is_empty() {
             return Vec::new();
@@ -186,7 +249,19 @@ fn retain_sites(profile: &mut Profile, mut keep: impl FnMut(&Site) -> bool) {
 }
 
 /// Takes out all sites but those whose blocks are of a type with `text` in its name; gives how many are left. Their sums
-/// are in [`Profile::suppressed`], as those of suppressed sites are.
+/// are in [`Profile::suppressed`], as those of suppressed sites are. Each name of a type is looked at once.
+///
+/// ```
+/// use memscope_profile::model::{HeapType, Profile, Site};
+/// use memscope_profile::suppression::keep_types;
+///
+/// let mut profile = Profile {
+///     types: vec![HeapType { name: "Vec<Order>".into(), ..HeapType::default() }],
+///     sites: vec![Site { heap_type: 1, ..Site::default() }, Site::default()],
+///     ..Profile::default()
+/// };
+/// assert_eq!(keep_types(&mut profile, "Order"), 1);
+/// ```
 pub fn keep_types(profile: &mut Profile, text: &str) -> usize {
     let wanted: Vec<_> = profile.types.iter().map(|it| it.name.contains(text)).collect();
     retain_sites(profile, |site| {

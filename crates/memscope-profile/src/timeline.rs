@@ -14,6 +14,14 @@ use crate::model::{Sample, SiteChange, Timeline};
 use crate::region::{SitePlaces, SiteTotal, SiteTotals};
 
 /// The most samples that are kept.
+///
+/// ```
+/// use memscope_profile::{region::SiteTotals, timeline::{MAX_SAMPLES, Recorder}};
+///
+/// let mut recorder = Recorder::new(1);
+/// (0..2000).for_each(|ms| recorder.record(ms, &SiteTotals::default()));
+/// assert!(recorder.finish(&Default::default()).samples.len() <= MAX_SAMPLES);
+/// ```
 pub const MAX_SAMPLES: usize = 512;
 /// The most changes that are kept in all samples together, about 40 MB. Few samples are kept even if they have more.
 const MAX_CHANGES: usize = 1 << 20;
@@ -21,6 +29,17 @@ const MAX_CHANGES: usize = 1 << 20;
 const MIN_SAMPLES: usize = 8;
 
 /// Keeps the samples of a run.
+///
+/// ```
+/// use memscope_profile::{region::SiteTotals, timeline::Recorder};
+///
+/// let mut recorder = Recorder::new(100);
+/// for ms in [0, 100, 200] {
+///     recorder.record(ms, &SiteTotals::default()); // filled by Region::site_totals
+/// }
+/// let timeline = recorder.finish(&Default::default()); // Reading::sites
+/// assert_eq!((timeline.interval_ms, timeline.samples.len()), (100, 3));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recorder {
     interval_ms: u64,
@@ -32,19 +51,42 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for samples `interval_ms` apart (at least 1).
+    /// A recorder for samples `interval_ms` apart (at least 1). Allocates nothing.
+    ///
+    /// ```
+    /// use memscope_profile::timeline::Recorder;
+    ///
+    /// assert_eq!(Recorder::new(0).interval_ms(), 1);
+    /// ```
     pub fn new(interval_ms: u64) -> Self {
         let interval_ms = interval_ms.max(1);
         Self { interval_ms, samples: Vec::new(), changes: 0, last: Vec::new() }
     }
 
-    /// The time that two samples should be apart now. It doubles as the run grows long.
+    /// The time that two samples should be apart now. It doubles as the run grows long. In milliseconds; a field.
+    ///
+    /// ```
+    /// use memscope_profile::{region::SiteTotals, timeline::Recorder};
+    ///
+    /// let mut recorder = Recorder::new(1);
+    /// (0..600).for_each(|ms| recorder.record(ms, &SiteTotals::default()));
+    /// assert_eq!(recorder.interval_ms(), 2); // there were too many
+    /// ```
     pub fn interval_ms(&self) -> u64 {
         self.interval_ms
     }
 
     /// Keeps a sample taken at `ms` milliseconds since the start. A time before the last sample's counts as the
-    /// last sample's. Costs a comparison for each site.
+    /// last sample's. Costs a comparison for each site. It keeps 40 bytes for each site that has changed.
+    ///
+    /// ```
+    /// use memscope_profile::{region::SiteTotals, timeline::Recorder};
+    ///
+    /// let mut recorder = Recorder::new(100);
+    /// recorder.record(50, &SiteTotals::default());
+    /// recorder.record(20, &SiteTotals::default()); // no time before the last
+    /// assert_eq!(recorder.finish(&Default::default()).samples.len(), 1);
+    /// ```
     pub fn record(&mut self, ms: u64, totals: &SiteTotals) {
         let totals = totals.totals();
         self.last.resize(self.last.len().max(totals.len()), SiteTotal::default());
@@ -85,7 +127,16 @@ impl Recorder {
         }
     }
 
-    /// The timeline, with sites by their places in the profile. Changes of sites that are not in it are left out.
+    /// The timeline, with sites by their places in the profile. Changes of sites that are not in it are left out. Sorts the
+    /// changes of each sample.
+    ///
+    /// ```
+    /// use memscope_profile::{region::SiteTotals, timeline::Recorder};
+    ///
+    /// let mut recorder = Recorder::new(100);
+    /// recorder.record(50, &SiteTotals::default());
+    /// assert_eq!(recorder.finish(&Default::default()).samples[0].ms, 50);
+    /// ```
     pub fn finish(self, places: &SitePlaces) -> Timeline {
         let mut samples = self.samples;
         for sample in &mut samples {

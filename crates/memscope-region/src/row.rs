@@ -470,6 +470,17 @@ pub const BY_MODE_PEAK: usize = 1;
 pub const BY_MODE_HIGH: usize = 2;
 
 /// The kind of call that allocated.
+///
+/// ```
+/// use memscope_region::row::Kind;
+///
+/// let words = match Kind::from_u8(2) {
+///     Some(Kind::Calloc) => "zeroed",
+///     Some(Kind::Malloc | Kind::Realloc | Kind::Aligned) => "as it came",
+///     None => "unknown",
+/// };
+/// assert_eq!(words, "zeroed");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
@@ -484,7 +495,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind with this number, if there is one.
+    /// The kind with this number, if there is one. A comparison.
+    ///
+    /// ```
+    /// use memscope_region::row::Kind;
+    ///
+    /// assert_eq!(Kind::from_u8(Kind::Realloc as u8), Some(Kind::Realloc));
+    /// assert_eq!(Kind::from_u8(0), None);
+    /// ```
     pub const fn from_u8(number: u8) -> Option<Self> {
         match number {
             1 => Some(Kind::Malloc),
@@ -497,6 +515,15 @@ impl Kind {
 }
 
 /// Why an event was not recorded.
+///
+/// ```
+/// use memscope_region::row::MissCause;
+///
+/// let mut misses = [0_u64; MissCause::COUNT]; // by number of the cause
+/// misses[MissCause::Threads as usize] += 1;
+/// let causes = MissCause::ALL.into_iter().filter(|cause| misses[*cause as usize] > 0);
+/// assert!(causes.eq([MissCause::Threads]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(usize)]
 pub enum MissCause {

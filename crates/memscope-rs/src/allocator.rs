@@ -28,7 +28,11 @@ use std::path::PathBuf;
 /// with the process. `MEMSCOPE_MODE=off` in the environment leaves it out. Under `memscope run` the allocations of
 /// [`Memscope::system`] are recorded by the command, each once, and not again here.
 ///
-/// Cost: tens of nanoseconds for each allocation and free, and per live block 8 bytes for every 32 of address space.
+/// An allocation and its free together cost about 20 ns more than the inner allocator's in mode exact, and about 1 ns in the
+/// others. In mode exact each live block takes 8 bytes of record for every 32 of address space.
+///
+/// Nothing here fails or panics: where no recording can be made, the inner allocator goes on alone, and
+/// [`Tracker::tracking_stats`](crate::Tracker::tracking_stats) says so.
 #[derive(Debug)]
 pub struct Memscope<A = System> {
     #[cfg(not(feature = "off"))]
@@ -38,7 +42,7 @@ pub struct Memscope<A = System> {
 }
 
 impl Memscope {
-    /// Records what the system's allocator does.
+    /// Records what the system's allocator does. A constant; what recording costs says [`Memscope`].
     ///
     /// ```
     /// use memscope_rs::Memscope;
@@ -60,11 +64,19 @@ impl Memscope {
 
 impl<A> Memscope<A> {
     /// Records what `inner` does, which may be any allocator. Requests for less than 32 bytes are raised to 32, so that
-    /// no two blocks share a record; the size that is recorded is the one that was asked for.
+    /// no two blocks share a record; the size that is recorded is the one that was asked for. A constant.
     ///
     /// ```
-    /// use std::alloc::System;
-    /// static ALLOC: memscope_rs::Memscope<System> = memscope_rs::Memscope::new(System);
+    /// use memscope_rs::{Memscope, tracker};
+    /// use mimalloc::MiMalloc;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope<MiMalloc> = Memscope::new(MiMalloc);
+    ///
+    /// let before = tracker!().heap().live_bytes;
+    /// let data = vec![0_u8; 5000];
+    /// assert_eq!(tracker!().heap().live_bytes - before, 5000);
+    /// # drop(data);
     /// ```
     pub const fn new(inner: A) -> Self {
         Self {
@@ -76,7 +88,7 @@ impl<A> Memscope<A> {
     }
 
     /// Records a sample only: on average one allocation in every `interval_bytes` bytes, each with its full stack and with a
-    /// weight by which sums are estimated. An event that is not in the sample costs a few nanoseconds. Blocks that are
+    /// weight by which sums are estimated. An event that is not in the sample costs about a nanosecond. Blocks that are
     /// allocated in this mode have no names, for most are not in the sample and the others stand for more than themselves; and
     /// code is not measured. After [`switch_to`](crate::switch_to) mode exact there is both.
     ///
@@ -86,8 +98,15 @@ impl<A> Memscope<A> {
     /// it and the block's size, when it is allocated as when it is freed.
     ///
     /// ```
-    /// use memscope_rs::Memscope;
-    /// static ALLOC: Memscope = Memscope::system().sampled(512 << 10);
+    /// use memscope_rs::{Memscope, RecordingMode, recording_mode};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().sampled(512 << 10); // one in 512 KiB
+    ///
+    /// let data = vec![0_u8; 64 << 20]; // so much is in any such sample
+    /// assert_eq!(recording_mode(), RecordingMode::Sampled);
+    /// assert!(memscope_rs::tracker!().heap().allocated_bytes >= 64 << 20);
+    /// # drop(data);
     /// ```
     #[must_use]
     pub const fn sampled(self, interval_bytes: u64) -> Self {
@@ -105,7 +124,7 @@ impl<A> Memscope<A> {
     ///
     /// let before = tracker!().heap().live_bytes;
     /// let data = vec![0_u8; 5000];
-    /// assert!(tracker!().heap().live_bytes >= before + 5000);
+    /// assert_eq!(tracker!().heap().live_bytes - before, 5000);
     /// # drop(data);
     /// ```
     #[must_use]
@@ -117,8 +136,19 @@ impl<A> Memscope<A> {
     /// last word, as in [`Memscope::sampled`].
     ///
     /// ```
-    /// use memscope_rs::Memscope;
+    /// use memscope_rs::{Memscope, RecordingMode, switch_to, tracker};
+    ///
+    /// #[global_allocator]
     /// static ALLOC: Memscope = Memscope::system().off();
+    ///
+    /// # fn main() -> Result<(), memscope_rs::Error> {
+    /// assert!(!tracker!().heap().is_recorded);
+    /// switch_to(RecordingMode::Exact)?; // from here on
+    /// let data = vec![0_u8; 1000];
+    /// assert_eq!(tracker!().heap().live_bytes, 1000);
+    /// # drop(data);
+    /// # Ok(())
+    /// # }
     /// ```
     #[must_use]
     pub const fn off(self) -> Self {
@@ -129,13 +159,21 @@ impl<A> Memscope<A> {
     /// when the process is killed (also by SIGKILL, and when it aborts), and `memscope report` reads it.
     ///
     /// `MEMSCOPE_FILE` in the environment has the last word, but not in a program that runs with more rights than its caller.
-    /// Where the file cannot be made, a line on the standard error says so, and the recording is in memory. The file is sparse: it takes up what was recorded,
-    /// some megabytes at least, and the kernel writes it to the disk by and by. A [`Session`](crate::Session) removes it
-    /// when it has kept the profile; without one it stays in any case.
+    /// Where the file cannot be made, a line on the standard error says so, and the recording is in memory. The file is sparse:
+    /// it takes up what was recorded, some megabytes at least, and the kernel writes it to the disk by and by. A
+    /// [`Session`](crate::Session) removes it when it has kept the profile; without one it stays in any case.
     ///
-    /// ```no_run
-    /// use memscope_rs::Memscope;
-    /// static ALLOC: Memscope = Memscope::system().in_file(c"/var/tmp/server.region");
+    /// ```
+    /// use memscope_rs::{Memscope, memscope_profile::Region};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/server.region");
+    ///
+    /// drop(std::hint::black_box(vec![0_u8; 100])); // recording begins with the first allocation
+    /// let path = format!("/tmp/server.region.{}", std::process::id());
+    /// assert_eq!(Region::open_path(path.as_ref())?.pid()?, std::process::id());
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn in_file(self, name: &'static CStr) -> Self {
@@ -167,15 +205,22 @@ impl<A> Memscope<A> {
         self
     }
 
-    /// The inner allocator.
+    /// The inner allocator, for what it can do besides. A field; what is allocated through it directly is not recorded.
     ///
     /// ```
-    /// use memscope_rs::Memscope;
-    /// use std::alloc::System;
+    /// use memscope_rs::{Memscope, tracker};
+    /// use std::alloc::{GlobalAlloc, Layout, System};
     ///
+    /// #[global_allocator]
     /// static ALLOC: Memscope<System> = Memscope::new(System);
-    /// let inner: &System = ALLOC.inner();
-    /// # let _ = inner;
+    ///
+    /// let (layout, before) = (Layout::new::<[u8; 1000]>(), tracker!().heap().live_bytes);
+    /// // SAFETY: the layout has a size, and the block is freed by whom it came from.
+    /// unsafe {
+    ///     let block = ALLOC.inner().alloc(layout);
+    ///     assert_eq!(tracker!().heap().live_bytes, before); // unseen
+    ///     ALLOC.inner().dealloc(block, layout);
+    /// }
     /// ```
     pub const fn inner(&self) -> &A {
         #[cfg(not(feature = "off"))]

@@ -21,11 +21,12 @@ impl Error {
         Self { message, hint }
     }
 
-    /// What to do about it; empty if there is nothing to say.
+    /// What to do about it, in a sentence or a line of code; empty if there is nothing to say. A field.
     ///
     /// ```
     /// let error = memscope_rs::switch_to(memscope_rs::RecordingMode::Exact).unwrap_err();
     /// eprintln!("{error}\n{}", error.hint());
+    /// assert!(error.hint().ends_with("memscope_rs::Memscope::system();")); // the line that is missing
     /// ```
     pub fn hint(&self) -> &str {
         self.hint

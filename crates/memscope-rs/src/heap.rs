@@ -11,8 +11,9 @@ use std::fmt;
 
 /// Sums over the whole process from the start of recording on, at one moment.
 ///
-/// All are 0 if nothing is recorded: see [`Heap::is_recorded`]. Reading it ([`Tracker::heap`](crate::Tracker::heap))
-/// costs some microseconds, whatever was recorded.
+/// All are 0 if nothing is recorded: see [`Heap::is_recorded`]. Bytes are those that were asked for, and in mode sampled all
+/// numbers are estimates. Reading it ([`Tracker::heap`](crate::Tracker::heap)) costs about ten microseconds, whatever was
+/// recorded.
 ///
 /// ```
 /// # #[global_allocator]
@@ -89,11 +90,11 @@ pub struct CaptureStats {
     pub is_recorded: bool,
     /// Attempts, successes and misses, and the ratios that follow from them.
     pub detailed: DetailedStats,
-    /// Each cause for which something was missed, in words, and how often.
+    /// Each cause for which attempts were missed, in words, and how many were. Empty if none was.
     pub misses_by_cause: Vec<(String, u64)>,
-    /// Frees of blocks that were allocated before recording began, or whose allocation was missed.
+    /// How many frees were of blocks that were allocated before recording began, or whose allocation was missed.
     pub unknown_frees: u64,
-    /// Events whose stack could not be walked to its end.
+    /// How many events have a stack that could not be walked to its end.
     pub truncated_stacks: u64,
     /// If the mode was changed: the milliseconds since the start at which each began, and which. The latest eleven.
     pub eras: Vec<(u64, RecordingMode)>,

@@ -17,13 +17,13 @@ impl Report {
     ///
     /// If nothing is recorded, the page says that, and how to install the allocator, and nothing else.
     ///
-    /// Source files are read where they lie on this machine. Takes tenths of a second, and some hundred kilobytes of text;
-    /// none of it is recorded.
+    /// Source files are read where they lie on this machine; one that is not there is left out. Takes milliseconds beside the
+    /// analysis, and makes a page of some ten kilobytes at least, more by what the profile holds. None of it is recorded.
     ///
     /// ```
     /// # #[global_allocator]
     /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
-    /// let page = memscope_rs::tracker!().analyze().to_html();
+    /// let page = memscope_rs::tracker!().analyze().to_html(); // for std::fs::write
     /// assert!(page.starts_with("<!doctype html>"));
     /// ```
     pub fn to_html(&self) -> String {

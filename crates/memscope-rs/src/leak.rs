@@ -25,7 +25,8 @@ const MIN_SERIES: usize = 3;
 /// The same of analyses, at which nothing but the time is known to be alike.
 const MIN_LOOKS: usize = 5;
 
-/// A place whose blocks are believed to be leaked, and why. [`Report::leaks`](crate::Report::leaks) has them.
+/// A place whose blocks are believed to be leaked, and why. [`Report::leaks`](crate::Report::leaks) has them, found as part of
+/// [`Tracker::analyze`](crate::Tracker::analyze) at no further cost.
 ///
 /// ```
 /// # #[global_allocator]
@@ -48,13 +49,13 @@ const MIN_LOOKS: usize = 5;
 pub struct Leak {
     /// What was observed.
     pub evidence: Evidence,
-    /// Blocks that are alive.
+    /// How many of its blocks are alive; of what outlived a scope, those that were allocated in the scope.
     pub live_blocks: u64,
-    /// Bytes that are alive.
+    /// Their bytes.
     pub live_bytes: u64,
     /// Where they were allocated.
     pub site: SiteReport,
-    /// Names of the variables that they were tracked as.
+    /// Names of the variables that they were tracked as, sorted; empty if they were not.
     pub variables: Vec<String>,
 }
 
@@ -87,12 +88,12 @@ pub enum Evidence {
         /// Analyses are called by the time since the tracker was made: `12.5 s`.
         series: Vec<(String, u64)>,
     },
-    /// They were allocated in a scope that is over.
+    /// They were allocated in a [`scope`](crate::Tracker::scope) that is over.
     Outlived {
-        /// The scope, with those that it lay in.
+        /// The scope, after those that it lay in: `server/request`.
         scope: String,
     },
-    /// The program is over.
+    /// The program is over. Only the report that a [`Session`](crate::Session) writes at the end has this.
     AliveAtEnd,
 }
 

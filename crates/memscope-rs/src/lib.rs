@@ -1,8 +1,7 @@
-//! memscope from inside your own program: every allocation with its full stack, variables by name, memory per task, and
-//! allocation budgets in tests.
+//! Every allocation of your own program with its stack; variables by name, memory per task, budgets in tests.
 //!
 //! ```
-//! use memscope_rs::{Memscope, track, tracker};
+//! use memscope_rs::{Memscope, assert_allocations, task_scope, track, tracker};
 //!
 //! #[global_allocator]
 //! static ALLOC: Memscope = Memscope::system(); // or Memscope::new(MiMalloc), and so on
@@ -13,31 +12,28 @@
 //! assert_eq!((t.stats().total_allocations, t.stats().live_bytes), (1, 1024));
 //!
 //! t.mark("before"); // what is alive at every place, to compare with later
-//! let words: Vec<String> = "to be or not".split(' ').map(str::to_owned).collect();
-//! println!("{}", t.since("before").unwrap());
-//!
-//! let task = memscope_rs::task_scope("import"); // what is allocated in it is counted under its name
+//! let import = task_scope("import"); // what is allocated in it counts under its name
 //! let rows = vec![0_u8; 100];
-//! drop(task);
+//! drop(import);
+//! println!("{}", t.since("before").unwrap()); // +100 bytes in +1 block, and where
 //!
-//! let report = t.analyze();
-//! assert!(report.leaks.is_empty()); // what is merely alive is no leak
-//! println!("{report}"); // completeness first, then sites with stacks, variables, tasks, leaks with evidence
-//! # drop((words, rows));
+//! assert_allocations!(..=2, format!("{} rows", rows.len())); // for tests: or it says where
+//!
+//! let report = t.analyze(); // completeness, sites with stacks, variables, tasks, leaks
+//! assert!(report.leaks.is_empty()); // with evidence only: what is merely alive is no leak
+//! println!("{report}");
+//! # drop((orders, rows));
 //! ```
 //!
-//! | to | use |
-//! |---|---|
-//! | see who holds the memory | [`Tracker::analyze`] → [`Report`] |
-//! | find a leak | [`Tracker::mark`], [`Tracker::scope`], [`Report::leaks`] with their [`Evidence`] |
-//! | see memory per task, over threads | [`task_scope`], [`FutureExt::in_task`] |
-//! | bound allocations in a test | [`assert_allocations!`], [`assert_no_leaks!`], [`measure()`] |
-//! | keep the recording at the end | [`start`]; `memscope report` shows it |
-//! | record less, or nothing, for a while | [`Memscope::sampled`], [`Memscope::counting`], [`switch_to`] |
-//! | know how complete the numbers are | [`Tracker::tracking_stats`]; [`tracking`] for counters of your own |
+//! Next: [who holds the memory](Tracker::analyze) · leaks by [marks](Tracker::since), by [scopes](Tracker::scope), and their
+//! [evidence](Evidence) · tasks of [threads](task_scope), [futures](FutureExt::in_task) and spans · in tests
+//! [budgets](assert_allocations!), [no leaks](assert_no_leaks!), [measuring](measure()) · [keeping the recording](start) for
+//! `memscope report` · recording [a sample](Memscope::sampled), [sums](Memscope::counting) or [nothing](switch_to) for a while ·
+//! [how complete](Tracker::tracking_stats) it is · [counters](tracking) of your own · [your own types](Trackable)
 //!
-//! An event costs tens of nanoseconds, and a live block 8 bytes of record for every 32 of address space. Reading is done
-//! by the same code as `memscope report`, and what it allocates itself is not recorded. Under `memscope run` each block is
+//! An event costs tens of nanoseconds, and a live block 8 bytes of record for every 32 of address space. Sizes are bytes as
+//! they were asked for, ratios lie between 0 and 1, and names say the unit of a time (`_ms`, `_ns`). Reading is done by the
+//! same code as `memscope report`, and what it allocates itself is not recorded. Under `memscope run` each block is
 //! recorded once. Without an installed allocator everything runs, and says that nothing is known. `MEMSCOPE_MODE`,
 //! `MEMSCOPE_INTERVAL` and `MEMSCOPE_FILE` in the environment have the last word over [what the program chose](Memscope).
 //!
@@ -75,7 +71,42 @@ pub use heap::{CaptureStats, Heap};
 pub use leak::{Evidence, Leak};
 pub use mark::{MarkDifference, SiteDifference};
 pub use measure::{Budget, Measurement, measure, measure_value};
+/// A type of your own for [`track!`]: the blocks of its fields bear the name of the variable.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::{Trackable, track, tracker};
+///
+/// #[derive(Trackable)]
+/// struct Image {
+///     pixels: Vec<u8>,
+///     name: Option<String>,
+///     width: u32,
+/// }
+///
+/// let t = tracker!();
+/// let image = Image { pixels: vec![0; 1000], name: Some("moon".to_owned()), width: 40 };
+/// track!(t, image);
+/// assert_eq!((t.stats().tracked_values, t.stats().live_allocations), (1, 2));
+/// assert_eq!(t.stats().live_bytes, 1004);
+/// # let _ = image.width;
+/// ```
+#[doc(inline)]
 pub use memscope_derive::Trackable;
+/// What a [`Report`] is made from, for analyses of one's own: [`Report::profile`], and the files that a [`Session`] keeps.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// use memscope_rs::memscope_profile::analyze::{Analysis, Metric};
+///
+/// let kept = vec![0_u8; 1 << 20];
+/// let report = memscope_rs::tracker!().analyze();
+/// let ranking = Analysis::new(report.profile()).rank(Metric::LiveAtEnd, 3);
+/// assert_eq!(ranking.lines[0].value, 1 << 20);
+/// # drop(kept);
+/// ```
 pub use memscope_profile;
 pub use mode::{RecordingMode, recording_mode, switch_to};
 pub use report::{Place, Report, SiteReport, TaskReport, Variable};

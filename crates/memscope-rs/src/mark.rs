@@ -180,7 +180,8 @@ fn changes(from: &[(u32, Alive)], to: &[(u32, Alive)]) -> Vec<(u32, Alive)> {
 }
 
 /// What changed between two moments, by site. `Display` prints it for people. Made by
-/// [`Tracker::since`](crate::Tracker::since) and [`Tracker::between`](crate::Tracker::between).
+/// [`Tracker::since`](crate::Tracker::since) and [`Tracker::between`](crate::Tracker::between). Bytes are those that were
+/// asked for; a change is negative where less is alive than was.
 ///
 /// ```
 /// # #[global_allocator]
@@ -204,9 +205,9 @@ pub struct MarkDifference {
     pub to: String,
     /// Change of live blocks in the whole process.
     pub live_blocks: i64,
-    /// Change of live bytes.
+    /// Change of live bytes in the whole process.
     pub live_bytes: i64,
-    /// Allocations in between.
+    /// Allocations in between, in the whole process.
     pub allocations: u64,
     /// The sites at which something changed, most additional bytes first.
     pub sites: Vec<SiteDifference>,
@@ -220,9 +221,11 @@ pub struct MarkDifference {
 /// let t = memscope_rs::tracker!();
 /// t.mark("before");
 /// let kept = vec![0_u8; 1000];
-/// for site in &t.since("before").unwrap().sites {
-///     println!("{} bytes more at {}", site.live_bytes, site.place);
+/// let difference = t.since("before").unwrap();
+/// for site in &difference.sites {
+///     println!("{:+} bytes at {}", site.live_bytes, site.place);
 /// }
+/// assert_eq!((difference.sites[0].live_blocks, difference.sites[0].live_bytes), (1, 1000));
 /// # drop(kept);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -231,11 +234,11 @@ pub struct MarkDifference {
 pub struct SiteDifference {
     /// The innermost function that is the program's own.
     pub place: Place,
-    /// Change of live blocks.
+    /// Change of its live blocks.
     pub live_blocks: i64,
-    /// Change of live bytes.
+    /// Change of its live bytes.
     pub live_bytes: i64,
-    /// Allocations in between.
+    /// Its allocations in between.
     pub allocations: u64,
 }
 

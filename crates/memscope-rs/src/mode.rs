@@ -21,6 +21,7 @@ use std::sync::{Mutex, PoisonError};
 /// switch_to(RecordingMode::Off)?; // a part that is not of interest
 /// let unseen = vec![0_u8; 1000];
 /// switch_to(RecordingMode::Exact)?;
+/// assert!(memscope_rs::tracker!().analyze().sites.iter().all(|site| site.counts.live_bytes() < 1000));
 /// # drop(unseen);
 /// # Ok(())
 /// # }
@@ -28,10 +29,10 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum RecordingMode {
-    /// Every allocation with its full stack: some tens of nanoseconds for each.
+    /// Every allocation with its full stack: about 20 ns for an allocation and its free.
     Exact,
-    /// One allocation in so many bytes with its full stack, and estimates of the others. See
-    /// [`Memscope::sampled`](crate::Memscope::sampled).
+    /// One allocation in so many bytes with its full stack, and estimates of the others: about a nanosecond for an allocation
+    /// and its free. See [`Memscope::sampled`](crate::Memscope::sampled).
     Sampled,
     /// Sums by thread and for the process, and the peak: about a nanosecond for each event. No stacks.
     Counting,
@@ -96,7 +97,7 @@ pub fn switch_to(mode: RecordingMode) -> Result<(), Error> {
 }
 
 /// What is recorded now; [`RecordingMode::Off`] also where no allocator is installed. (Under `memscope run` the command
-/// chooses, and this knows nothing of it.)
+/// chooses, and this knows nothing of it.) A load.
 ///
 /// ```
 /// # #[global_allocator]

@@ -44,6 +44,7 @@ const LIBRARYS_SYMBOLS: &str = "std::backtrace_rs::symbolize::";
 /// let report = memscope_rs::tracker!().analyze();
 /// let place = &report.sites[0].place;
 /// println!("{} in {}, line {}", place.function, place.file, place.line);
+/// assert!(place.function.contains("main"), "{place}");
 /// # drop(kept);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub struct Place {
     pub function: String,
     /// The source file; empty if it is not known.
     pub file: String,
-    /// The line; 0 if it is not known.
+    /// The line, from 1 on; 0 if it is not known.
     pub line: u32,
 }
 
@@ -89,11 +90,12 @@ pub struct SiteReport {
     pub place: Place,
     /// The stack of the site with the most, innermost function first, without those of allocators.
     pub stack: Vec<Place>,
-    /// What happened there.
+    /// What happened there since recording began: blocks, bytes and events.
     pub counts: Counts,
 }
 
-/// A variable that was tracked: all values of one type under one name at one place, through one tracker.
+/// A variable that was tracked: all values of one type under one name at one place, through one tracker. Bytes are those that
+/// were asked for.
 ///
 /// ```
 /// # #[global_allocator]
@@ -114,17 +116,17 @@ pub struct SiteReport {
 pub struct Variable {
     /// The variable, as it stands in the source.
     pub name: String,
-    /// The type of the value.
+    /// The type of the value, as [`std::any::type_name`] has it.
     pub type_name: String,
-    /// Where it was tracked.
+    /// The source file in which it was tracked.
     pub file: String,
-    /// The line.
+    /// The line, from 1 on.
     pub line: u32,
     /// Blocks that ever had the name. One that was moved by a realloc is one.
     pub allocations: u64,
     /// Bytes that they had when they were tracked.
     pub allocated_bytes: u64,
-    /// Moves of them by realloc.
+    /// How often one of them was moved by a realloc.
     pub reallocations: u64,
     /// Blocks of them that are alive.
     pub live_blocks: u64,
@@ -132,15 +134,16 @@ pub struct Variable {
     pub live_bytes: u64,
     /// The most bytes of them that were alive at once.
     pub peak_bytes: u64,
-    /// Strong handles to the block that was tracked last, if it is an `Rc`'s or `Arc`'s; else 0.
+    /// How many strong handles the block that was tracked last had then, if it is an `Rc`'s or `Arc`'s; else 0.
     pub strong_count: u32,
-    /// Weak handles to it.
+    /// How many weak handles it had.
     pub weak_count: u32,
     /// Where its live blocks were allocated, most bytes first.
     pub sites: Vec<Place>,
 }
 
-/// A task, scope or span: what was allocated while it was current, but not while one of its children was.
+/// A task, scope or span: what was allocated while it was current, but not while one of its children was. Bytes are those that
+/// were asked for.
 ///
 /// ```
 /// # #[global_allocator]
@@ -159,9 +162,9 @@ pub struct Variable {
 pub struct TaskReport {
     /// Its name.
     pub name: String,
-    /// Its name with those of the tasks that it lies in, outermost first.
+    /// Its name with those of the tasks that it lies in, outermost first: `import/parse`.
     pub path: String,
-    /// Allocations.
+    /// Allocations; a realloc is one.
     pub allocations: u64,
     /// Bytes requested by them.
     pub allocated_bytes: u64,
@@ -253,7 +256,7 @@ impl Report {
         }
     }
 
-    /// The profile that the report was made from, for [`memscope_profile`]'s analyses.
+    /// The profile that the report was made from, for [`memscope_profile`]'s analyses. A field.
     ///
     /// ```
     /// # #[global_allocator]

@@ -25,14 +25,14 @@ static UNDER_WAY: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Keeps what was recorded when it is dropped, or at the exit of the process if that comes first. Made by [`start`].
 ///
-/// ```no_run
+/// ```
 /// # #[global_allocator]
 /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
-/// fn main() {
-///     let memscope = memscope_rs::start();
-///     // …
-///     drop(memscope); // writes memscope.PID.memscope, and the leaks to stderr
-/// }
+/// # std::env::set_current_dir(std::env::temp_dir()).unwrap();
+/// let memscope = memscope_rs::start();
+/// // …
+/// drop(memscope); // writes memscope.PID.memscope, and the leaks to stderr
+/// # std::fs::remove_file(format!("memscope.{}.memscope", std::process::id())).unwrap();
 /// ```
 #[derive(Debug)]
 #[must_use = "the report is written when this is dropped"]
@@ -47,12 +47,21 @@ pub struct Session {
 /// recording stays if it is in a file: see [`Memscope::in_file`](crate::Memscope::in_file), which `memscope report` reads
 /// as well.
 ///
-/// Costs as [`Tracker::analyze`] at the end, and nothing before.
+/// Costs some microseconds now, as [`Tracker::analyze`] at the end, and nothing in between. It cannot fail now; at the end, a
+/// profile that cannot be written is told of on stderr, and changes nothing else.
 ///
-/// ```no_run
+/// ```
 /// # #[global_allocator]
 /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+/// # struct Away;
+/// # impl Drop for Away {
+/// #     fn drop(&mut self) {
+/// #         std::fs::remove_file(format!("memscope.{}.memscope", std::process::id())).unwrap();
+/// #     }
+/// # }
 /// fn main() {
+/// #   std::env::set_current_dir(std::env::temp_dir()).unwrap();
+/// #   let _away = Away;
 ///     let _memscope = memscope_rs::start();
 ///     // …
 /// }
@@ -62,10 +71,22 @@ pub fn start() -> Session {
 }
 
 impl Session {
-    /// As [`start`](crate::start), with another path for the profile.
+    /// As [`start`](crate::start), with another path for the profile. A relative path is taken from the working directory of
+    /// this moment.
     ///
-    /// ```no_run
-    /// let _memscope = memscope_rs::Session::start("/var/tmp/server.memscope".into());
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// use memscope_rs::{Session, memscope_profile::file};
+    ///
+    /// let path = std::env::temp_dir().join(format!("server-{}.memscope", std::process::id()));
+    /// let memscope = Session::start(path.clone());
+    /// let kept = vec![0_u8; 1000];
+    /// drop(memscope);
+    /// assert!(file::load(&path)?.totals.live_bytes >= 1000);
+    /// # std::fs::remove_file(path)?;
+    /// # drop(kept);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn start(path: PathBuf) -> Self {
         let _aside = Aside::new();
@@ -78,10 +99,20 @@ impl Session {
     }
 
     /// Writes the report already when a panic begins, in whatever thread, and also if it will be caught. [`Session::start`]
-    /// does so by itself where this crate was built with `panic = "abort"`, as cargo does it for a whole program.
+    /// does so by itself where this crate was built with `panic = "abort"`, as cargo does it for a whole program. It is part of
+    /// the panic hook, after what was there; costs nothing until a panic, and then as [`Tracker::analyze`].
     ///
-    /// ```no_run
-    /// let _memscope = memscope_rs::start().keep_at_panic();
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// use memscope_rs::Session;
+    ///
+    /// let path = std::env::temp_dir().join(format!("caught-{}.memscope", std::process::id()));
+    /// let memscope = Session::start(path.clone()).keep_at_panic();
+    /// let _ = std::panic::catch_unwind(|| panic!("caught"));
+    /// assert!(path.exists()); // already
+    /// # drop(memscope);
+    /// # std::fs::remove_file(path).unwrap();
     /// ```
     pub fn keep_at_panic(self) -> Self {
         static HOOK: Once = Once::new();
@@ -95,11 +126,17 @@ impl Session {
         self
     }
 
-    /// The tracker of the process.
+    /// The tracker of the process, [`global_tracker`](crate::global_tracker). At present there always is one. A field.
     ///
-    /// ```no_run
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
+    /// # std::env::set_current_dir(std::env::temp_dir()).unwrap();
     /// let memscope = memscope_rs::start();
-    /// println!("{} bytes are alive", memscope.tracker().unwrap().heap().live_bytes);
+    /// let kept = vec![0_u8; 1000];
+    /// assert!(memscope.tracker().unwrap().heap().live_bytes >= 1000);
+    /// # drop((memscope, kept));
+    /// # std::fs::remove_file(format!("memscope.{}.memscope", std::process::id())).unwrap();
     /// ```
     pub fn tracker(&self) -> Option<&Tracker> {
         self.tracker.as_ref()

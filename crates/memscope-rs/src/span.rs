@@ -21,7 +21,8 @@ use tracing_subscriber::registry::LookupSpan;
 ///
 /// What the subscriber and its other layers allocate when a span is made counts for the span around it.
 ///
-/// Costs tens of nanoseconds each time that a span is entered.
+/// Costs about 50 ns each time that a span is entered and left, and some 250 ns for each span that is made. A span that gets no
+/// task (nothing is recorded, or there is no room for another) is passed over.
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt;

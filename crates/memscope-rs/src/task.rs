@@ -27,13 +27,21 @@ pub(crate) enum ScopeKind {
 }
 
 /// A task or scope that is current on this thread until it is dropped. Made by [`task_scope`] and
-/// [`Tracker::scope`](crate::Tracker::scope).
+/// [`Tracker::scope`](crate::Tracker::scope), which say what it costs. It stays on the thread where it was made.
 ///
 /// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
 /// let outer = memscope_rs::task_scope("outer");
 /// let inner = memscope_rs::task_scope("inner"); // outer/inner is current
+/// let in_inner = vec![0_u8; 100];
 /// drop(inner); // outer is
+/// let in_outer = vec![0_u8; 10];
 /// drop(outer);
+/// let tasks = memscope_rs::tracker!().analyze().tasks;
+/// let of = |path| tasks.iter().find(|task| task.path == path).map(|task| task.live_bytes);
+/// assert_eq!((of("outer"), of("outer/inner")), (Some(10), Some(100)));
+/// # drop((in_inner, in_outer));
 /// ```
 #[derive(Debug)]
 #[must_use = "it is over when this is dropped"]
@@ -68,7 +76,9 @@ impl Drop for Scope {
 /// Names what this thread does until the guard is dropped. Nests: inside, the name is one under that of the task that
 /// was current, and dropping makes that one current again.
 ///
-/// Entering costs some tens of nanoseconds, and an allocation inside no more than one outside.
+/// Entering and leaving cost 60 to 160 ns together, and an allocation inside no more than one outside. Each name under a parent
+/// takes a row of the recording for good, so names should be few: `request`, not `request 17`. It cannot fail: where nothing is
+/// recorded, or there is no room for another name, what is allocated inside counts for the task around it.
 ///
 /// ```
 /// # #[global_allocator]
@@ -89,29 +99,44 @@ pub fn task_scope(name: &str) -> Scope {
     Scope::enter(ScopeKind::Task, name)
 }
 
-/// Names what a future does, wherever it is polled.
+/// Names what a future does, wherever it is polled. Every future has it.
 ///
 /// ```
+/// # #[global_allocator]
+/// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
 /// use memscope_rs::FutureExt;
 ///
 /// async fn download() -> Vec<u8> {
 ///     vec![0; 64 << 10]
 /// }
 ///
-/// # fn spawn(_: impl Future) {}
-/// spawn(download().in_task("image"));
+/// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+/// let image = runtime.block_on(async { tokio::spawn(download().in_task("image")).await })?;
+/// let tasks = memscope_rs::tracker!().analyze().tasks;
+/// assert_eq!((tasks[0].name.as_str(), tasks[0].live_bytes), ("image", 64 << 10));
+/// # drop(image);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait FutureExt: Future + Sized {
     /// The same future, with this task current whenever it is polled: a name under the task that is current now. What it
     /// allocates is credited to the task on whatever thread, and taken off wherever it is freed.
     ///
-    /// A poll costs a few nanoseconds more.
+    /// Costs 30 to 130 ns here and a few nanoseconds at each poll; the future becomes larger by a number of 4 bytes. It fails as
+    /// little as [`task_scope`].
     ///
     /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
     /// use memscope_rs::FutureExt;
+    /// use std::task::{Context, Poll, Waker};
     ///
-    /// let named = async { vec![0_u8; 1000] }.in_task("image"); // then awaited or spawned
-    /// # drop(named);
+    /// let mut named = Box::pin(async { vec![0_u8; 1000] }.in_task("image")); // or awaited, or spawned
+    /// let rows = match named.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    ///     Poll::Ready(rows) => rows,
+    ///     Poll::Pending => unreachable!("it waits for nothing"),
+    /// };
+    /// assert_eq!(memscope_rs::tracker!().analyze().tasks[0].live_bytes, 1000);
+    /// # drop(rows);
     /// ```
     fn in_task(self, name: &str) -> InTask<Self> {
         let task = recording::task(recording::current_task(), ScopeKind::Task as u32, name);
@@ -122,13 +147,20 @@ pub trait FutureExt: Future + Sized {
 impl<F: Future> FutureExt for F {}
 
 pin_project_lite::pin_project! {
-    /// A future in a task. Made by [`FutureExt::in_task`].
+    /// A future in a task. Made by [`FutureExt::in_task`], which says what it costs. Its output is the future's.
     ///
     /// ```
     /// use memscope_rs::{FutureExt, InTask};
+    /// use std::future::{Ready, ready};
     ///
-    /// let ready: InTask<std::future::Ready<u8>> = std::future::ready(7).in_task("ready");
-    /// # drop(ready);
+    /// struct Job {
+    ///     body: InTask<Ready<u8>>, // a type that can be named
+    /// }
+    ///
+    /// let job = Job { body: ready(7).in_task("ready") };
+    /// let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    /// assert_eq!(runtime.block_on(job.body), 7);
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are polled"]

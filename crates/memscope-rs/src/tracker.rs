@@ -22,7 +22,7 @@ use std::time::Instant;
 /// A handle to what is recorded of this process, and to the values that were tracked through it. Made by
 /// [`tracker!`](crate::tracker!).
 ///
-/// Cheap to clone, and may be shared between threads; clones are one tracker.
+/// May be shared between threads, and cloned for about 15 ns; clones are one tracker.
 ///
 /// ```
 /// # #[global_allocator]
@@ -53,7 +53,7 @@ struct Inner {
     made: Instant,
 }
 
-/// What was tracked through one tracker.
+/// What was tracked through one tracker. An allocation is a block here; bytes are those that were asked for.
 ///
 /// ```
 /// # #[global_allocator]
@@ -72,15 +72,16 @@ struct Inner {
 #[non_exhaustive]
 pub struct TrackerStats {
     /// Whether sizes and lifetimes are known: a [`Memscope`](crate::Memscope) is installed and not off. Without it only
-    /// `tracked_values`, `total_allocations` and `unknown_allocations` are.
+    /// `tracked_values`, `total_allocations` and `unknown_allocations` are. (In a process that began in mode sampled no block
+    /// can be named, so all are unknown.)
     pub is_recorded: bool,
-    /// Values that were given to [`track!`](crate::track!).
+    /// How many values were given to [`track!`](crate::track!), also such as have no block.
     pub tracked_values: u64,
     /// Blocks of these values. One that was tracked twice, or was moved by a realloc, is one.
     pub total_allocations: u64,
     /// Bytes that they had when they were tracked.
     pub total_bytes: u64,
-    /// Moves of them by realloc.
+    /// How often one of them was moved by a realloc.
     pub reallocations: u64,
     /// Blocks of them that are alive now.
     pub live_allocations: u64,
@@ -94,11 +95,20 @@ pub struct TrackerStats {
 }
 
 impl Tracker {
-    /// A tracker of its own, by the place where it is made. [`tracker!`](crate::tracker!) says the place.
+    /// A tracker of its own, by the place where it is made. [`tracker!`](crate::tracker!) says the place, and what it costs.
+    ///
+    /// It cannot fail: where nothing is recorded, or there is no room for another tracker, it counts what it is given and
+    /// [`TrackerStats::is_recorded`] is false.
     ///
     /// ```
-    /// let t = memscope_rs::Tracker::new(file!(), line!());
-    /// assert_eq!(t.stats().total_allocations, 0);
+    /// // Trackers that a function makes for others, each with the place of its caller.
+    /// #[track_caller]
+    /// fn tracker_of_caller() -> memscope_rs::Tracker {
+    ///     let place = std::panic::Location::caller();
+    ///     memscope_rs::Tracker::new(place.file(), place.line())
+    /// }
+    ///
+    /// assert_eq!(tracker_of_caller().stats().total_allocations, 0);
     /// ```
     pub fn new(file: &'static str, line: u32) -> Self {
         let _aside = Aside::new();
@@ -116,7 +126,7 @@ impl Tracker {
 
     /// Gives the blocks of `value` the name of a place. [`track!`](crate::track!) says the place.
     ///
-    /// Costs some tens of nanoseconds for each block, after the first time at a place.
+    /// Costs as [`track!`](crate::track!), which is the way to call it: a place is a static that only the macro makes.
     ///
     /// ```
     /// # #[global_allocator]
@@ -142,11 +152,17 @@ impl Tracker {
         }
     }
 
-    /// What was tracked through this tracker and its clones. A few loads.
+    /// What was tracked through this tracker and its clones. A few loads, about 20 ns.
     ///
     /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: memscope_rs::Memscope = memscope_rs::Memscope::system();
     /// let t = memscope_rs::tracker!();
-    /// assert_eq!(t.stats().tracked_values, 0);
+    /// let (first, second) = (vec![0_u8; 30], vec![0_u8; 12]);
+    /// memscope_rs::track!(t, first);
+    /// memscope_rs::track!(t, second);
+    /// drop(first);
+    /// assert_eq!((t.stats().live_bytes, t.stats().peak_bytes), (12, 42));
     /// ```
     pub fn stats(&self) -> TrackerStats {
         let Inner { label, values, told, unknown, .. } = &*self.inner;
@@ -170,7 +186,7 @@ impl Tracker {
         }
     }
 
-    /// Sums over the whole process. A few system calls.
+    /// Sums over the whole process. A few system calls, about ten microseconds. Where nothing is recorded it says so.
     ///
     /// ```
     /// # #[global_allocator]
@@ -185,7 +201,7 @@ impl Tracker {
         Heap::read()
     }
 
-    /// How much of what happened was recorded, as counted by the recording itself. A few system calls.
+    /// How much of what happened was recorded, as counted by the recording itself. Costs as [`Tracker::heap`].
     ///
     /// ```
     /// # #[global_allocator]
@@ -198,9 +214,10 @@ impl Tracker {
         CaptureStats::read()
     }
 
-    /// Remembers what is alive at every site now, under a name. The latest 64 marks are kept.
+    /// Remembers what is alive at every site now, under a name. The latest 64 marks are kept; a mark that is no longer there is
+    /// one that [`Tracker::since`] does not find.
     ///
-    /// Costs milliseconds where there are many sites. See [`Tracker::since`].
+    /// Costs about ten microseconds with few sites, 16 ms with 430,000, and keeps 32 bytes for each site.
     ///
     /// ```
     /// # #[global_allocator]
@@ -208,7 +225,9 @@ impl Tracker {
     /// let t = memscope_rs::tracker!();
     /// t.mark("after warm-up");
     /// let kept = vec![0_u8; 1000];
-    /// println!("{}", t.since("after warm-up").unwrap());
+    /// let difference = t.since("after warm-up").unwrap();
+    /// println!("{difference}"); // From "after warm-up" to "now": +1,000 bytes in +1 block, 1 allocation …
+    /// assert_eq!((difference.live_blocks, difference.live_bytes), (1, 1000));
     /// # drop(kept);
     /// ```
     pub fn mark(&self, name: &str) {
@@ -259,8 +278,9 @@ impl Tracker {
         self.inner.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a scope on this thread, which ends when the guard is dropped (tens of nanoseconds for both): what is allocated in it and is alive when it
-    /// is over has outlived it, and is listed in [`Report::leaks`](crate::Report::leaks). Scopes and tasks nest.
+    /// Begins a scope on this thread, which ends when the guard is dropped: what is allocated in it and is alive when it is over
+    /// has outlived it, and is listed in [`Report::leaks`](crate::Report::leaks). Scopes and tasks nest. Costs, and fails, as
+    /// [`task_scope`](crate::task_scope).
     ///
     /// ```
     /// # #[global_allocator]
@@ -269,8 +289,11 @@ impl Tracker {
     /// let request = t.scope("request");
     /// let freed = vec![0_u8; 1000];
     /// drop(freed);
+    /// let kept = vec![0_u8; 10];
     /// drop(request);
-    /// assert!(t.analyze().leaks.is_empty()); // nothing outlived the request
+    /// let leaks = t.analyze().leaks;
+    /// assert_eq!((leaks.len(), leaks[0].live_bytes), (1, 10)); // what outlived the request
+    /// # drop(kept);
     /// ```
     pub fn scope(&self, name: &str) -> Scope {
         Scope::enter(ScopeKind::Scope, name)
@@ -278,8 +301,9 @@ impl Tracker {
 
     /// Reads everything that was recorded, names the functions, and says what there is to say.
     ///
-    /// Takes tenths of a second, for the debug information of the program is read, and as much memory as that. What it
-    /// allocates itself is not recorded.
+    /// Takes about a tenth of a second for a small program, for its debug information is read, and as much memory as that; how
+    /// many blocks are alive hardly matters. What it allocates itself is not recorded. Where nothing is recorded, or the recording
+    /// cannot be read, the report is empty and says so.
     ///
     /// ```
     /// # #[global_allocator]
@@ -321,7 +345,7 @@ impl fmt::Debug for Tracker {
     }
 }
 
-/// The tracker of the process, ready at first use.
+/// The tracker of the process, ready at first use. The first call costs as [`tracker!`](crate::tracker!), any other as a clone.
 ///
 /// # Errors
 /// None at present: without an installed allocator there is a tracker too, which says that nothing is known.
@@ -337,14 +361,16 @@ pub fn global_tracker() -> Result<Tracker, Error> {
     Ok(GLOBAL.get_or_init(|| Tracker::new("the process", 0)).clone())
 }
 
-/// Another name of [`global_tracker`]. Nothing needs to be initialized.
+/// Another name of [`global_tracker`], at the same cost. Nothing needs to be initialized.
 ///
 /// # Errors
 /// As [`global_tracker`].
 ///
 /// ```
 /// let tracker = memscope_rs::init_global_tracking().unwrap();
-/// assert_eq!(tracker.stats().tracked_values, 0);
+/// let names = vec!["a"; 10];
+/// memscope_rs::track!(tracker, names);
+/// assert_eq!(memscope_rs::global_tracker().unwrap().stats().tracked_values, 1); // it is the same
 /// ```
 pub fn init_global_tracking() -> Result<Tracker, Error> {
     global_tracker()
@@ -423,8 +449,8 @@ impl TrackPlace {
 
 /// A [`Tracker`] of its own: `let t = tracker!();`
 ///
-/// What a tracker knows stays in the recording when it is gone, so each takes about a kilobyte for good. To use one in many places,
-/// clone it, or name what belongs together by a [`scope`](crate::Tracker::scope).
+/// Takes about 300 ns. What a tracker knows stays in the recording when it is gone, so each takes about a kilobyte for good. To
+/// use one in many places, clone it, or name what belongs together by a [`scope`](crate::Tracker::scope).
 ///
 /// ```
 /// # #[global_allocator]
@@ -448,8 +474,9 @@ macro_rules! tracker {
 /// Gives the blocks of a value a name: that of the variable, with its type, file and line. `track!(t, value);`
 ///
 /// The value is neither moved nor borrowed beyond the call. The name stays with the block: through realloc, on whatever
-/// thread, until it is freed. Costs at most 100 ns for a value with one block; see [`Trackable`](crate::Trackable) for
-/// what values have blocks.
+/// thread, until it is freed. Costs about 100 ns for a value with one block, 15 ns if it bears the name already; see
+/// [`Trackable`](crate::Trackable) for what values have blocks, and what others cost. It cannot fail: a block that is not known is
+/// counted in [`TrackerStats::unknown_allocations`](crate::TrackerStats).
 ///
 /// ```
 /// # #[global_allocator]

@@ -32,7 +32,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What only the tests of a room may depend on.
-const TEST_ARROWS: &[(&str, &[&str])] = &[("memscope-cli", &["labels", "testprograms"])];
+const TEST_ARROWS: &[(&str, &[&str])] = &[
+    ("memscope-cli", &["labels", "testprograms"]),
+    // Its examples read the recording that the example's own program makes.
+    ("memscope-profile", &["memscope-rs"]),
+];
 
 /// Licences that ask for no more than to be named.
 const LICENCES: &[&str] = &[

@@ -11,14 +11,30 @@ use crate::model::{Counts, Profile};
 use crate::types::TypeHistogram;
 use std::collections::HashMap;
 
-/// A figure of several runs.
+/// A figure of several runs, in the figure's unit: that of the metric, or bytes where the field that holds it says so. All are 0
+/// where no run has it.
+///
+/// ```
+/// use memscope_profile::analyze::{Analysis, Metric, compare};
+/// use memscope_profile::model::{Counts, Profile, Site};
+///
+/// let run = |peak_bytes| Profile {
+///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+///     ..Profile::default()
+/// };
+/// let (one, two, after) = (run(100), run(120), run(115));
+/// let before = [&one, &two].map(Analysis::new);
+/// let comparison = compare(&before.each_ref(), &[&Analysis::new(&after)], Metric::Peak);
+/// let spread = comparison.changes[0].before;
+/// assert_eq!((spread.min, spread.mean, spread.max), (100, 110, 120));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread {
-    /// The smallest.
+    /// The smallest of the runs' figures.
     pub min: u64,
-    /// The mean, rounded down.
+    /// The mean of the runs' figures, rounded down.
     pub mean: u64,
-    /// The largest.
+    /// The largest of the runs' figures.
     pub max: u64,
 }
 
@@ -34,6 +50,21 @@ impl Spread {
 }
 
 /// How a line changed.
+///
+/// ```
+/// use memscope_profile::analyze::{Analysis, Change, Metric, compare};
+/// use memscope_profile::model::{Counts, Profile, Site};
+///
+/// let run = |peak_bytes| Profile {
+///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+///     ..Profile::default()
+/// };
+/// let (nothing, before, after) = (run(0), run(100), run(130));
+/// let [nothing, before, after] = [&nothing, &before, &after].map(Analysis::new);
+/// let kind = |before, after| compare(&[before], &[after], Metric::Peak).changes[0].kind();
+/// assert_eq!(kind(&before, &after), Change::Grown);
+/// assert_eq!((kind(&nothing, &after), kind(&before, &nothing)), (Change::New, Change::Gone));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It had none before.
@@ -49,15 +80,31 @@ pub enum Change {
 }
 
 /// A line before and after.
+///
+/// ```
+/// use memscope_profile::analyze::{Analysis, Metric, compare};
+/// use memscope_profile::model::{Counts, Profile, Site};
+///
+/// let run = |peak_bytes| Profile {
+///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+///     ..Profile::default()
+/// };
+/// let (before, after) = (run(100), run(130));
+/// let comparison = compare(&[&Analysis::new(&before)], &[&Analysis::new(&after)], Metric::Peak);
+/// let line = &comparison.changes[0];
+/// assert_eq!((line.before.mean, line.after.mean), (100, 130));
+/// let site = &[&before, &after][line.run].sites[line.site as usize]; // whose stack is to be shown
+/// assert_eq!(site.counts.peak_bytes, 130);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineChange {
     /// A run in which the line is: its place among those before, followed by those after.
     pub run: usize,
     /// The place of the line's largest site in that run.
     pub site: u32,
-    /// How much it had before, by run.
+    /// How much of the metric it had in the runs before.
     pub before: Spread,
-    /// How much it has after.
+    /// How much of the metric it has in the runs after.
     pub after: Spread,
     /// The mean bytes of its blocks, before and after, over the runs that have any.
     pub mean_block_bytes: [Spread; 2],
@@ -85,12 +132,38 @@ impl LineChange {
         }
     }
 
-    /// The mean after less the mean before.
+    /// The mean after less the mean before. In the unit of the metric: bytes or a number of events. A subtraction.
+    ///
+    /// ```
+    /// use memscope_profile::analyze::{Analysis, Metric, compare};
+    /// use memscope_profile::model::{Counts, Profile, Site};
+    ///
+    /// let run = |peak_bytes| Profile {
+    ///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+    ///     ..Profile::default()
+    /// };
+    /// let (before, after) = (run(130), run(100));
+    /// let comparison = compare(&[&Analysis::new(&before)], &[&Analysis::new(&after)], Metric::Peak);
+    /// assert_eq!(comparison.changes[0].change(), -30);
+    /// ```
     pub fn change(&self) -> i64 {
         self.after.mean.wrapping_sub(self.before.mean).cast_signed()
     }
 
-    /// In which way it changed.
+    /// In which way it changed. A few comparisons.
+    ///
+    /// ```
+    /// use memscope_profile::analyze::{Analysis, Change, Metric, compare};
+    /// use memscope_profile::model::{Counts, Profile, Site};
+    ///
+    /// let run = |peak_bytes| Profile {
+    ///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+    ///     ..Profile::default()
+    /// };
+    /// let (before, after) = (run(130), run(100));
+    /// let comparison = compare(&[&Analysis::new(&before)], &[&Analysis::new(&after)], Metric::Peak);
+    /// assert_eq!(comparison.changes[0].kind(), Change::Shrunk);
+    /// ```
     pub fn kind(&self) -> Change {
         match (self.before.max, self.after.max) {
             (0, 1..) => Change::New,
@@ -102,12 +175,41 @@ impl LineChange {
     }
 
     /// Whether the runs before and after overlap, so that the change may be chance. Never true of single runs that differ.
+    /// Two comparisons.
+    ///
+    /// ```
+    /// use memscope_profile::analyze::{Analysis, Metric, compare};
+    /// use memscope_profile::model::{Counts, Profile, Site};
+    ///
+    /// let run = |peak_bytes| Profile {
+    ///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+    ///     ..Profile::default()
+    /// };
+    /// let (one, two, after) = (run(100), run(120), run(115));
+    /// let before = [&one, &two].map(Analysis::new);
+    /// let comparison = compare(&before.each_ref(), &[&Analysis::new(&after)], Metric::Peak);
+    /// assert!(comparison.changes[0].is_within_spread());
+    /// ```
     pub fn is_within_spread(&self) -> bool {
         self.before.min <= self.after.max && self.after.min <= self.before.max
     }
 }
 
 /// Runs before and after, by one metric.
+///
+/// ```
+/// use memscope_profile::analyze::{Analysis, Metric, compare};
+/// use memscope_profile::model::{Counts, Profile, Site, Totals};
+///
+/// let run = |peak_bytes| Profile {
+///     totals: Totals { peak_bytes, ..Totals::default() },
+///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+///     ..Profile::default()
+/// };
+/// let (before, after) = (run(100), run(130));
+/// let comparison = compare(&[&Analysis::new(&before)], &[&Analysis::new(&after)], Metric::Peak);
+/// assert_eq!((comparison.before.mean, comparison.after.mean, comparison.changes.len()), (100, 130, 1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// By what they are compared.
@@ -133,6 +235,20 @@ struct Line<'p> {
 }
 
 /// Compares runs by a metric. Costs about as much as reading their lines' stacks once.
+///
+/// ```
+/// use memscope_profile::analyze::{Analysis, Metric, compare};
+/// use memscope_profile::model::{Counts, Profile, Site};
+///
+/// let run = |peak_bytes| Profile {
+///     sites: vec![Site { counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+///     ..Profile::default()
+/// };
+/// let (before, after) = (run(100), run(130));
+/// let comparison = compare(&[&Analysis::new(&before)], &[&Analysis::new(&after)], Metric::Peak);
+/// assert_eq!(comparison.changes[0].change(), 30);
+/// assert!(compare(&[], &[], Metric::Peak).changes.is_empty());
+/// ```
 pub fn compare(before: &[&Analysis<'_>], after: &[&Analysis<'_>], metric: Metric) -> Comparison {
     let runs = before.len() + after.len();
     let mut lines: Vec<Line<'_>> = Vec::new();
@@ -176,6 +292,22 @@ fn comparison(
 
 /// Compares runs by what the blocks are: a change is of a type, and its site the first with blocks of that type. Blocks of
 /// nothing known are left out. Costs a look at each site.
+///
+/// ```
+/// use memscope_profile::analyze::{Analysis, Metric, compare_types};
+/// use memscope_profile::model::{Counts, HeapType, Profile, Site};
+///
+/// let run = |peak_bytes| Profile {
+///     types: vec![HeapType { name: "Vec<Order>".into(), ..HeapType::default() }],
+///     sites: vec![Site { heap_type: 1, counts: Counts { peak_bytes, ..Counts::default() }, ..Site::default() }],
+///     ..Profile::default()
+/// };
+/// let (before, after) = (run(100), run(130));
+/// let comparison = compare_types(&[&Analysis::new(&before)], &[&Analysis::new(&after)], Metric::Peak);
+/// let line = &comparison.changes[0];
+/// let heap_type = after.heap_type(&after.sites[line.site as usize]).unwrap();
+/// assert_eq!((heap_type.name.as_str(), line.change()), ("Vec<Order>", 30));
+/// ```
 pub fn compare_types(
     before: &[&Analysis<'_>],
     after: &[&Analysis<'_>],

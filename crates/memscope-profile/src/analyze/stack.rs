@@ -6,18 +6,54 @@
 use crate::model::{Address, Frame, Module, Profile, StackId};
 
 impl Profile {
-    /// The text with this number, empty if there is none.
+    /// The text with this number, empty if there is none. A load.
+    ///
+    /// ```
+    /// use memscope_profile::Profile;
+    ///
+    /// let profile = Profile { strings: vec!["".into(), "shop::fill".into()], ..Profile::default() };
+    /// assert_eq!((profile.string(1), profile.string(9)), ("shop::fill", ""));
+    /// ```
     pub fn string(&self, id: u32) -> &str {
         self.strings.get(id as usize).map_or("", String::as_str)
     }
 
     /// The frames of `stack`, innermost first, inlined functions included. An address without a symbol gives one
     /// view without a frame. Costs nothing until iterated.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let functions: Vec<_> = profile.stack_frames(1).map(|frame| frame.function()).collect();
+    /// assert_eq!(functions, ["alloc::alloc::alloc", "shop::fill"]);
+    /// ```
     pub fn stack_frames(&self, stack: StackId) -> StackFrames<'_> {
         StackFrames { profile: self, stack, address: 0, frames: 0..0 }
     }
 
-    /// The views of one address: its frames, or one view without a frame.
+    /// The views of one address: its frames, or one view without a frame. The address is its place in
+    /// [`Profile::addresses`]. Costs nothing until iterated.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// assert_eq!(profile.address_frames(0).count(), 2);
+    /// assert_eq!(profile.address_frames(9).filter_map(|it| it.frame()).count(), 0); // there is none
+    /// ```
     pub fn address_frames(&self, address: u32) -> StackFrames<'_> {
         let mut frames = self.stack_frames(0);
         frames.enter(address);
@@ -26,6 +62,20 @@ impl Profile {
 }
 
 /// A frame of a stack, with all that is known of it.
+///
+/// ```
+/// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+///
+/// let profile = Profile {
+///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+///     stacks: vec![StackNode { parent: 0, address: 0 }],
+///     ..Profile::default()
+/// };
+/// let view = profile.stack_frames(1).last().unwrap();
+/// assert_eq!((view.function(), view.line(), view.file_address()), ("shop::fill", 7, 0x1010));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FrameView<'a> {
     profile: &'a Profile,
@@ -36,42 +86,154 @@ pub struct FrameView<'a> {
 }
 
 impl<'a> FrameView<'a> {
-    /// The return address.
+    /// The return address. A load.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.address().address, 0x1010);
+    /// ```
     pub fn address(&self) -> Address {
         self.profile.addresses.get(self.address_index as usize).copied().unwrap_or_default()
     }
 
-    /// The symbolized frame; `None` if no symbol is known for the address.
+    /// The symbolized frame; `None` if no symbol is known for the address. A load.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.frame().map(|it| it.line), Some(7));
+    /// ```
     pub fn frame(&self) -> Option<&'a Frame> {
         self.profile.frames.get(self.frame_index? as usize)
     }
 
-    /// The mapped object that the address lies in, if one is known.
+    /// The mapped object that the address lies in, if one is known. Two loads.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.module(), None); // no object is known
+    /// ```
     pub fn module(&self) -> Option<&'a Module> {
         self.profile.modules.get((self.address().module as usize).checked_sub(1)?)
     }
 
-    /// The function's demangled name, empty if none is known.
+    /// The function's demangled name, empty if none is known. Two loads.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.function(), "shop::fill");
+    /// ```
     pub fn function(&self) -> &'a str {
         self.frame().map_or("", |frame| self.profile.string(frame.function))
     }
 
-    /// The source file, empty if none is known.
+    /// The source file, empty if none is known. Two loads.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.file(), ""); // it is not known
+    /// ```
     pub fn file(&self) -> &'a str {
         self.frame().map_or("", |frame| self.profile.string(frame.file))
     }
 
-    /// The line in [`Self::file`], 0 if none is known.
+    /// The line in [`Self::file`], 0 if none is known. A load.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.line(), 7);
+    /// ```
     pub fn line(&self) -> u32 {
         self.frame().map_or(0, |frame| frame.line)
     }
 
-    /// Whether the function was inlined into the next frame.
+    /// Whether the function was inlined into the next frame. A load.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert!(!view.is_inlined());
+    /// ```
     pub fn is_inlined(&self) -> bool {
         self.frame().is_some_and(|frame| frame.inlined)
     }
 
-    /// The address in the terms of its object's file; the address itself if no object is known.
+    /// The address in the terms of its object's file; the address itself if no object is known. A few loads.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+    ///
+    /// let profile = Profile {
+    ///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+    ///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+    ///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+    ///     stacks: vec![StackNode { parent: 0, address: 0 }],
+    ///     ..Profile::default()
+    /// };
+    /// let view = profile.stack_frames(1).last().unwrap();
+    /// assert_eq!(view.file_address(), 0x1010);
+    /// ```
     pub fn file_address(&self) -> u64 {
         let bias = self.module().map_or(0, |module| module.bias);
         self.address().address.wrapping_sub(bias)
@@ -79,6 +241,22 @@ impl<'a> FrameView<'a> {
 }
 
 /// The frames of a stack, innermost first. Made by [`Profile::stack_frames`].
+///
+/// ```
+/// use memscope_profile::model::{Address, Frame, Profile, StackNode};
+///
+/// let profile = Profile {
+///     strings: ["", "alloc::alloc::alloc", "shop::fill"].map(String::from).to_vec(),
+///     frames: vec![Frame { function: 1, ..Frame::default() }, Frame { function: 2, line: 7, ..Frame::default() }],
+///     addresses: vec![Address { address: 0x1010, frames_len: 2, ..Address::default() }],
+///     stacks: vec![StackNode { parent: 0, address: 0 }],
+///     ..Profile::default()
+/// };
+/// let mut frames = profile.stack_frames(1);
+/// assert_eq!(frames.next().map(|it| it.function()), Some("alloc::alloc::alloc"));
+/// assert_eq!(frames.next().map(|it| it.function()), Some("shop::fill"));
+/// assert!(frames.next().is_none());
+/// ```
 #[derive(Clone, Debug)]
 pub struct StackFrames<'a> {
     profile: &'a Profile,

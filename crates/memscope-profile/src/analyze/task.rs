@@ -6,6 +6,16 @@
 use crate::model::{Counts, Label, Profile, Site, Task, Thread};
 
 /// A task and what it did.
+///
+/// ```
+/// use memscope_profile::model::{Counts, Profile, Site, Task};
+///
+/// let site = Site { task: 2, counts: Counts { allocations: 1, ..Counts::default() }, ..Site::default() };
+/// let task = |name: &str, parent| Task { name: name.into(), parent, ..Task::default() };
+/// let profile = Profile { tasks: vec![task("import", 0), task("parse", 1)], sites: vec![site], ..Profile::default() };
+/// let lines = profile.task_lines();
+/// assert_eq!((lines[1].path.as_str(), lines[1].counts.allocations), ("import › parse", 1));
+/// ```
 #[derive(Clone, Debug)]
 pub struct TaskLine<'p> {
     /// The task as it was recorded, with its peak.
@@ -18,7 +28,13 @@ pub struct TaskLine<'p> {
 }
 
 impl Task {
-    /// What it is, in a word: `task`, `scope` or `span`; empty if that is not known.
+    /// What it is, in a word: `task`, `scope` or `span`; empty if that is not known. A comparison or two.
+    ///
+    /// ```
+    /// use memscope_profile::model::Task;
+    ///
+    /// assert_eq!(Task { kind: 2, ..Task::default() }.kind_name(), "scope");
+    /// ```
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
             1 => "task",
@@ -30,13 +46,34 @@ impl Task {
 }
 
 impl Profile {
-    /// The threads that allocated at a site, as far as that is known; see [`Site::threads`].
+    /// The threads that allocated at a site, as far as that is known; see [`Site::threads`]. A load for each.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Profile, Site, Thread};
+    ///
+    /// let thread = |name: &str| Thread { name: name.into(), ..Thread::default() };
+    /// let threads = vec![thread("main"), thread("worker")];
+    /// let profile = Profile { threads, thread_sets: vec![vec![1]], ..Profile::default() };
+    /// let site = Site { threads: 1, ..Site::default() };
+    /// assert!(profile.threads_of(&site).map(|it| it.name.as_str()).eq(["worker"]));
+    /// ```
     pub fn threads_of(&self, site: &Site) -> impl Iterator<Item = &Thread> {
         let set = (site.threads as usize).checked_sub(1).and_then(|at| self.thread_sets.get(at));
         set.into_iter().flatten().filter_map(|thread| self.threads.get(*thread as usize))
     }
 
-    /// The tasks in the order of [`Profile::tasks`], with what each did. One pass over the sites.
+    /// The tasks in the order of [`Profile::tasks`], with what each did. One pass over the sites. It allocates a line and a
+    /// path for each task.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Counts, Profile, Site, Task};
+    ///
+    /// let site = Site { task: 2, counts: Counts { allocations: 1, ..Counts::default() }, ..Site::default() };
+    /// let task = |name: &str, parent| Task { name: name.into(), parent, ..Task::default() };
+    /// let profile = Profile { tasks: vec![task("import", 0), task("parse", 1)], sites: vec![site], ..Profile::default() };
+    /// let sums: Vec<_> = profile.task_lines().iter().map(|it| it.counts.allocations).collect();
+    /// assert_eq!(sums, [0, 1]); // a child's are its own
+    /// ```
     pub fn task_lines(&self) -> Vec<TaskLine<'_>> {
         let mut lines: Vec<TaskLine<'_>> = Vec::with_capacity(self.tasks.len());
         for task in &self.tasks {
@@ -57,7 +94,15 @@ impl Profile {
         lines
     }
 
-    /// The values that the program named; trackers, which are only groups of them, are left out.
+    /// The values that the program named; trackers, which are only groups of them, are left out. A comparison for each.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Label, Profile};
+    ///
+    /// let label = |name: &str, tracker| Label { name: name.into(), tracker, ..Label::default() };
+    /// let profile = Profile { labels: vec![label("tracker", 1), label("orders", 1)], ..Profile::default() };
+    /// assert!(profile.variables().map(|it| it.name.as_str()).eq(["orders"]));
+    /// ```
     pub fn variables(&self) -> impl Iterator<Item = &Label> {
         let labels = self.labels.iter().enumerate();
         labels.filter(|(place, label)| label.tracker as usize != place + 1).map(|(_, label)| label)

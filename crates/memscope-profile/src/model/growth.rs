@@ -8,27 +8,44 @@ use serde::{Deserialize, Serialize};
 ///
 /// Only what `realloc` does is known: a hash table that allocates a new block, copies and frees the old one by itself is not
 /// here.
+///
+/// ```
+/// use memscope_profile::model::{Counts, Growth};
+///
+/// // Two vectors that grew from 64 to 128 to 256 bytes each.
+/// let growth = Growth { growths: 4, copied_bytes: 384, outgrown_blocks: 4, outgrown_bytes: 384, ..Growth::default() };
+/// let counts = Counts { allocations: 6, allocated_bytes: 896, growth, ..Counts::default() };
+/// assert_eq!(counts.last_bytes_mean(), Some(256)); // what to reserve at once
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Growth {
-    /// Reallocs that made a block larger.
+    /// How many reallocs made a block larger.
     pub growths: u64,
     /// Bytes of old blocks that had to be copied because the block moved.
     pub copied_bytes: u64,
     /// Bytes of old blocks that moved with their pages, which copies nothing. (The C library moves large blocks so.)
     pub remapped_bytes: u64,
-    /// Reallocs that made a block smaller.
+    /// How many reallocs made a block smaller.
     pub shrinks: u64,
     /// Bytes that these gave back.
     pub given_back_bytes: u64,
-    /// Blocks that a realloc made larger.
+    /// How many blocks a realloc made larger.
     pub outgrown_blocks: u64,
     /// Their bytes before.
     pub outgrown_bytes: u64,
 }
 
 impl Growth {
-    /// Adds what happened elsewhere, saturating.
+    /// Adds what happened elsewhere, saturating. Seven additions.
+    ///
+    /// ```
+    /// use memscope_profile::model::Growth;
+    ///
+    /// let mut growth = Growth { growths: 1, copied_bytes: 64, ..Growth::default() };
+    /// growth.add(&Growth { growths: 2, copied_bytes: 100, ..Growth::default() });
+    /// assert_eq!((growth.growths, growth.copied_bytes), (3, 164));
+    /// ```
     pub fn add(&mut self, other: &Self) {
         for (own, other) in [
             (&mut self.growths, other.growths),
@@ -45,7 +62,16 @@ impl Growth {
 }
 
 impl Counts {
-    /// Blocks that were never outgrown, and their bytes: of a vector that grew step by step the last block alone.
+    /// How many blocks were never outgrown, and their bytes: of a vector that grew step by step the last block alone. Two
+    /// subtractions.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Counts, Growth};
+    ///
+    /// let growth = Growth { outgrown_blocks: 2, outgrown_bytes: 192, ..Growth::default() };
+    /// let counts = Counts { allocations: 3, allocated_bytes: 448, growth, ..Counts::default() };
+    /// assert_eq!(counts.last_blocks(), (1, 256));
+    /// ```
     pub fn last_blocks(&self) -> (u64, u64) {
         (
             self.allocations.saturating_sub(self.growth.outgrown_blocks),
@@ -53,7 +79,15 @@ impl Counts {
         )
     }
 
-    /// The mean bytes to which blocks grew here; `None` if none did.
+    /// The mean bytes to which blocks grew here, rounded down; `None` if none did. A division.
+    ///
+    /// ```
+    /// use memscope_profile::model::{Counts, Growth};
+    ///
+    /// let growth = Growth { growths: 2, outgrown_blocks: 2, outgrown_bytes: 192, ..Growth::default() };
+    /// let counts = Counts { allocations: 3, allocated_bytes: 448, growth, ..Counts::default() };
+    /// assert_eq!(counts.last_bytes_mean(), Some(256));
+    /// ```
     pub fn last_bytes_mean(&self) -> Option<u64> {
         let (blocks, bytes) = self.last_blocks();
         (self.growth.growths > 0 && blocks > 0).then(|| bytes / blocks)

@@ -18,9 +18,27 @@ const RECORD_BYTES: u64 = 8;
 const PIECE_RECORDS: u64 = RECORD_CHUNK_BYTES / RECORD_BYTES;
 
 /// A live block.
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// let largest = region.blocks()?.flatten().max_by_key(|block| block.size_bytes).expect("one is alive");
+/// println!("{} bytes at {:#x}, {} ms after the start", largest.size_bytes, largest.address, largest.birth_ms);
+/// assert!(largest.size_bytes >= 1000);
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Where it begins.
+    /// The address where it begins.
     pub address: u64,
     /// Its site's id in the region; see [`super::SitePlaces`].
     pub site: u32,
@@ -33,6 +51,23 @@ pub struct Block {
 }
 
 /// The live blocks of a region, in the order of their addresses. Made by [`Region::blocks`].
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// let bytes: u64 = region.blocks()?.flatten().map(|block| block.size_bytes).sum();
+/// assert!(bytes >= 1000);
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Blocks<'a> {
     region: &'a Region,

@@ -260,6 +260,30 @@ pub(super) fn sum_by_site(
 
 /// What has happened at each site so far: a sample for a timeline. Made once and filled again and again by
 /// [`Region::site_totals`].
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_profile::region::SiteTotals;
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// let mut totals = SiteTotals::default();
+/// region.site_totals(&mut totals)?;
+/// let before: u64 = totals.iter().map(|(_site, _blocks, bytes, _allocations)| bytes).sum();
+/// let more = vec![0_u8; 500];
+/// region.site_totals(&mut totals)?; // in the same memory
+/// let after: u64 = totals.iter().map(|(_site, _blocks, bytes, _allocations)| bytes).sum();
+/// assert!(after >= before + 500);
+/// # drop(more);
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct SiteTotals {
     /// By site id.
@@ -282,7 +306,14 @@ impl SiteTotals {
         &self.totals
     }
 
-    /// What has happened at each site that has a total: its id, live blocks, live bytes, allocations.
+    /// What has happened at each site that has a total: its id, live blocks, live bytes, allocations. A comparison for
+    /// each.
+    ///
+    /// ```
+    /// use memscope_profile::region::SiteTotals;
+    ///
+    /// assert_eq!(SiteTotals::default().iter().count(), 0); // until Region::site_totals fills it
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (u32, u64, u64, u64)> + '_ {
         let sites = (0..).zip(&self.totals).filter(|(_, total)| **total != SiteTotal::default());
         sites.map(|(id, total)| (id, total.live_blocks, total.live_bytes, total.allocations))

@@ -12,6 +12,15 @@ use crate::model::Profile;
 use std::collections::HashMap;
 
 /// Of so many threads a site knows that they allocated there; of more, the first.
+///
+/// ```
+/// use memscope_profile::{model::Profile, region::MAX_THREADS_OF_SITE};
+///
+/// let profile = Profile::default();
+/// let are_all_known = |set: u32| profile.thread_sets[set as usize - 1].len() < MAX_THREADS_OF_SITE;
+/// # let _ = are_all_known;
+/// assert!(profile.thread_sets.iter().all(|set| set.len() <= MAX_THREADS_OF_SITE));
+/// ```
 pub const MAX_THREADS_OF_SITE: usize = 64;
 
 /// Threads in all sets together.

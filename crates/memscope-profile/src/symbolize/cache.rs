@@ -46,6 +46,14 @@ const SEAL: Seal = Seal {
 };
 
 /// A folder that remembers names. See [`super::SymbolSearch::cache`].
+///
+/// ```
+/// use memscope_profile::symbolize::{NameCache, SymbolSearch};
+///
+/// let cache = NameCache { max_bytes: 64 << 20, ..NameCache::new("/var/cache/shop".into()) };
+/// let search = SymbolSearch { cache: Some(cache), ..SymbolSearch::default() };
+/// assert_eq!(search.cache.unwrap().max_bytes, 64 << 20);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameCache {
     /// The folder; it is made when it is first needed.
@@ -55,7 +63,13 @@ pub struct NameCache {
 }
 
 impl NameCache {
-    /// A cache in that folder, of the usual size.
+    /// A cache in that folder, of the usual size. 256 MiB, that is. Touches nothing on the disk.
+    ///
+    /// ```
+    /// use memscope_profile::symbolize::NameCache;
+    ///
+    /// assert_eq!(NameCache::new("/var/cache/shop".into()).max_bytes, 256 << 20);
+    /// ```
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, max_bytes: MAX_FOLDER_BYTES }
     }

@@ -11,6 +11,18 @@ use crate::types::TypeSizes;
 
 /// What is known from earlier looks at a process. Made empty, and given to each
 /// [`symbolize_again`](super::symbolize_again).
+///
+/// ```
+/// use memscope_profile::Profile;
+/// use memscope_profile::symbolize::{KnownSymbols, SymbolSearch, symbolize_again};
+///
+/// let mut known = KnownSymbols::default();
+/// for _look in 0..2 {
+///     let mut profile = Profile::default(); // of Region::read, each time anew
+///     symbolize_again(&mut profile, &mut known, &SymbolSearch::default(), &|_| ());
+///     assert!(profile.warnings.is_empty());
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct KnownSymbols {
     modules: Vec<Module>,

@@ -57,14 +57,56 @@ const MAX_REMEMBERED: usize = 250_000;
 const CALLS_TO_ALLOCATOR: usize = 4;
 
 /// Where debug files come from that are not on this machine yet.
+///
+/// ```
+/// use memscope_profile::symbolize::{DebugFiles, SymbolSearch};
+/// use std::{path::PathBuf, sync::Arc};
+///
+/// #[derive(Debug)]
+/// struct Folder(PathBuf);
+///
+/// impl DebugFiles for Folder {
+///     fn find(&self, build_id: &[u8]) -> Option<PathBuf> {
+///         let name: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
+///         Some(self.0.join(name)).filter(|path| path.exists())
+///     }
+/// }
+///
+/// let elsewhere: Arc<dyn DebugFiles> = Arc::new(Folder("/srv/debug".into()));
+/// assert_eq!(elsewhere.find(&[0xab, 0xcd]), None); // there is no such file
+/// let search = SymbolSearch { elsewhere: Some(elsewhere), ..SymbolSearch::default() };
+/// # let _ = search;
+/// ```
 pub trait DebugFiles: fmt::Debug + Send + Sync {
     /// A file with the debug information of the build with this id, if it can be had. It may take its time; it is asked
     /// by several threads, and once for each file that lacks debug information. What it gives is used only if it has the
     /// same build id.
+    ///
+    /// ```
+    /// # use memscope_profile::symbolize::DebugFiles;
+    /// # use std::path::PathBuf;
+    /// #[derive(Debug)]
+    /// struct Nowhere;
+    ///
+    /// impl DebugFiles for Nowhere {
+    ///     fn find(&self, _build_id: &[u8]) -> Option<PathBuf> {
+    ///         None
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Nowhere.find(&[1, 2, 3]), None);
+    /// ```
     fn find(&self, build_id: &[u8]) -> Option<PathBuf>;
 }
 
 /// Where to look for symbols, and how hard.
+///
+/// ```
+/// use memscope_profile::symbolize::SymbolSearch;
+///
+/// let search = SymbolSearch { threads: 1, ..SymbolSearch::default() };
+/// assert_eq!(search.debug_directories, [std::path::PathBuf::from("/usr/lib/debug")]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct SymbolSearch {
     /// Folders with separate debug files. By default `/usr/lib/debug`.
@@ -90,11 +132,18 @@ impl Default for SymbolSearch {
 }
 
 /// How far symbolization has come.
+///
+/// ```
+/// use memscope_profile::symbolize::Progress;
+///
+/// let percent = |progress: Progress| 100 * progress.done / progress.total.max(1);
+/// assert_eq!(percent(Progress { done: 50, total: 200 }), 25);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Addresses looked up.
+    /// How many addresses were looked up.
     pub done: usize,
-    /// Addresses to look up.
+    /// How many addresses are to be looked up.
     pub total: usize,
 }
 
@@ -105,7 +154,28 @@ pub struct Progress {
 /// left as it is. `progress` is told now and then, from several threads, and once at the end.
 ///
 /// Takes about half a second for 10,000 addresses in 90 MB of debug information, and memory in proportion to the
-/// debug information of the modules that are being read at once (one for each thread).
+/// debug information of the modules that are being read at once (one for each thread). It never fails: what has no name has
+/// a warning.
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_profile::model::End;
+/// use memscope_profile::symbolize::{SymbolSearch, symbolize};
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// let mut profile = region.read(End::Running)?.profile;
+/// symbolize(&mut profile, &SymbolSearch::default(), &|_| ());
+/// assert!(profile.strings.iter().any(|text| text.contains("main")));
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 pub fn symbolize(
     profile: &mut Profile,
     search: &SymbolSearch,
@@ -121,7 +191,32 @@ pub fn symbolize(
 }
 
 /// As [`symbolize`], for a process that is looked at again and again: what earlier looks found is taken from `known`,
-/// and only addresses that are new are looked up. The result is the same. The profile must have no symbols yet.
+/// and only addresses that are new are looked up. The result is the same. The profile must have no symbols yet. The first
+/// look costs as [`symbolize`], a later one as far as there are new addresses.
+///
+/// ```
+/// use memscope_profile::Region;
+/// use memscope_profile::model::End;
+/// use memscope_profile::symbolize::{KnownSymbols, SymbolSearch, symbolize_again};
+/// use memscope_rs::Memscope;
+///
+/// #[global_allocator]
+/// static ALLOC: Memscope = Memscope::system().in_file(c"/tmp/shop.region");
+///
+/// let kept = vec![0_u8; 1000];
+/// let path = format!("/tmp/shop.region.{}", std::process::id());
+/// let region = Region::open_path(path.as_ref())?;
+/// let mut known = KnownSymbols::default();
+/// let mut look = || {
+///     let mut profile = region.read(End::Running)?.profile;
+///     symbolize_again(&mut profile, &mut known, &SymbolSearch::default(), &|_| ());
+///     Ok::<_, memscope_profile::Error>(profile.frames.len())
+/// };
+/// assert!(look()? > 0 && look()? > 0);
+/// # std::fs::remove_file(path).ok();
+/// # drop(kept);
+/// # Ok::<(), memscope_profile::Error>(())
+/// ```
 pub fn symbolize_again(
     profile: &mut Profile,
     known: &mut KnownSymbols,

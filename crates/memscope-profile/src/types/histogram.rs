@@ -7,6 +7,28 @@ use crate::model::{Counts, Profile, TypeEvidence};
 use std::collections::HashMap;
 
 /// All blocks of a type.
+///
+/// ```
+/// use memscope_profile::analyze::Metric;
+/// use memscope_profile::model::{Counts, HeapType, Profile, Site, TypeEvidence, TypeLayout};
+/// use memscope_profile::types::TypeHistogram;
+///
+/// let site = |heap_type, peak_bytes| Site {
+///     heap_type,
+///     counts: Counts { peak_blocks: 1, peak_bytes, ..Counts::default() },
+///     ..Site::default()
+/// };
+/// let orders = HeapType {
+///     name: "Vec<Order>".into(),
+///     evidence: TypeEvidence::SizeChecked,
+///     layout: TypeLayout::Array,
+///     value_bytes: 24,
+/// };
+/// let profile = Profile { types: vec![orders], sites: vec![site(1, 240), site(0, 80)], ..Profile::default() };
+/// let heap = TypeHistogram::new(&profile, Metric::Peak);
+/// let line = &heap.lines[0];
+/// assert_eq!((line.name, line.counts.peak_bytes, line.peak_capacity), ("Vec<Order>", 240, Some(10)));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypeLine<'p> {
     /// The type's name; empty for blocks of which nothing is known.
@@ -26,6 +48,30 @@ pub struct TypeLine<'p> {
 }
 
 /// The heap by type.
+///
+/// ```
+/// use memscope_profile::analyze::Metric;
+/// use memscope_profile::model::{Counts, HeapType, Profile, Site, TypeEvidence, TypeLayout};
+/// use memscope_profile::types::TypeHistogram;
+///
+/// let site = |heap_type, peak_bytes| Site {
+///     heap_type,
+///     counts: Counts { peak_blocks: 1, peak_bytes, ..Counts::default() },
+///     ..Site::default()
+/// };
+/// let orders = HeapType {
+///     name: "Vec<Order>".into(),
+///     evidence: TypeEvidence::SizeChecked,
+///     layout: TypeLayout::Array,
+///     value_bytes: 24,
+/// };
+/// let profile = Profile { types: vec![orders], sites: vec![site(1, 240), site(0, 80)], ..Profile::default() };
+/// let heap = TypeHistogram::new(&profile, Metric::Peak);
+/// for line in heap.present() {
+///     println!("{:8} bytes {}", line.counts.peak_bytes, if line.name.is_empty() { "?" } else { line.name });
+/// }
+/// assert_eq!(heap.shares.typed(), 0.75);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypeHistogram<'p> {
     /// By what it is sorted.
@@ -37,27 +83,47 @@ pub struct TypeHistogram<'p> {
 }
 
 /// How much is known how well, in the unit of a metric.
+///
+/// ```
+/// use memscope_profile::types::EvidenceShares;
+///
+/// let shares = EvidenceShares { size_checked: 60, named: 20, raw: 15, unknown: 5 }; // bytes, of Metric::Peak
+/// assert_eq!((shares.total(), shares.typed()), (100, 0.8));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EvidenceShares {
-    /// With a type whose size fits.
+    /// How much is of a type whose size fits.
     pub size_checked: u64,
-    /// With a type.
+    /// How much is of a type.
     pub named: u64,
-    /// With a function only.
+    /// How much is known by a function only.
     pub raw: u64,
-    /// Nothing.
+    /// How much is of nothing known.
     pub unknown: u64,
 }
 
 impl EvidenceShares {
-    /// The sum.
+    /// The sum of these, in the unit of the metric. Three additions.
+    ///
+    /// ```
+    /// use memscope_profile::types::EvidenceShares;
+    ///
+    /// assert_eq!(EvidenceShares { named: 20, raw: 15, ..EvidenceShares::default() }.total(), 35);
+    /// ```
     pub fn total(&self) -> u64 {
         [self.size_checked, self.named, self.raw, self.unknown]
             .iter()
             .fold(0, |sum, part| sum.saturating_add(*part))
     }
 
-    /// With a type, in parts of the whole from 0 to 1; 0 if there is nothing.
+    /// With a type, in parts of the whole from 0 to 1; 0 if there is nothing. A division.
+    ///
+    /// ```
+    /// use memscope_profile::types::EvidenceShares;
+    ///
+    /// assert_eq!(EvidenceShares { named: 30, raw: 10, ..EvidenceShares::default() }.typed(), 0.75);
+    /// assert_eq!(EvidenceShares::default().typed(), 0.0);
+    /// ```
     pub fn typed(&self) -> f64 {
         self.size_checked.saturating_add(self.named) as f64 / self.total().max(1) as f64
     }
@@ -74,7 +140,29 @@ impl EvidenceShares {
 }
 
 impl<'p> TypeHistogram<'p> {
-    /// Sums the profile's sites by type. Looks at each site once.
+    /// Sums the profile's sites by type. Looks at each site once. One pass over the sites, some hundred nanoseconds for each.
+    ///
+    /// ```
+    /// use memscope_profile::analyze::Metric;
+    /// use memscope_profile::model::{Counts, HeapType, Profile, Site, TypeEvidence, TypeLayout};
+    /// use memscope_profile::types::TypeHistogram;
+    ///
+    /// let site = |heap_type, peak_bytes| Site {
+    ///     heap_type,
+    ///     counts: Counts { peak_blocks: 1, peak_bytes, ..Counts::default() },
+    ///     ..Site::default()
+    /// };
+    /// let orders = HeapType {
+    ///     name: "Vec<Order>".into(),
+    ///     evidence: TypeEvidence::SizeChecked,
+    ///     layout: TypeLayout::Array,
+    ///     value_bytes: 24,
+    /// };
+    /// let profile = Profile { types: vec![orders], sites: vec![site(1, 240), site(0, 80)], ..Profile::default() };
+    /// let heap = TypeHistogram::new(&profile, Metric::Peak);
+    /// let names: Vec<_> = heap.lines.iter().map(|line| line.name).collect();
+    /// assert_eq!(names, ["Vec<Order>", ""]);
+    /// ```
     pub fn new(profile: &'p Profile, metric: Metric) -> Self {
         let mut places: HashMap<(&str, bool), usize> = HashMap::new();
         let mut lines: Vec<TypeLine<'p>> = Vec::new();
@@ -122,7 +210,29 @@ impl<'p> TypeHistogram<'p> {
         Self { metric, lines, shares }
     }
 
-    /// The lines that have some of the metric.
+    /// The lines that have some of the metric. A search.
+    ///
+    /// ```
+    /// use memscope_profile::analyze::Metric;
+    /// use memscope_profile::model::{Counts, HeapType, Profile, Site, TypeEvidence, TypeLayout};
+    /// use memscope_profile::types::TypeHistogram;
+    ///
+    /// let site = |heap_type, peak_bytes| Site {
+    ///     heap_type,
+    ///     counts: Counts { peak_blocks: 1, peak_bytes, ..Counts::default() },
+    ///     ..Site::default()
+    /// };
+    /// let orders = HeapType {
+    ///     name: "Vec<Order>".into(),
+    ///     evidence: TypeEvidence::SizeChecked,
+    ///     layout: TypeLayout::Array,
+    ///     value_bytes: 24,
+    /// };
+    /// let profile = Profile { types: vec![orders], sites: vec![site(1, 240), site(0, 80)], ..Profile::default() };
+    /// let heap = TypeHistogram::new(&profile, Metric::Peak);
+    /// assert_eq!(heap.present().len(), 2);
+    /// assert_eq!(TypeHistogram::new(&profile, Metric::Temporary).present().len(), 0);
+    /// ```
     pub fn present(&self) -> &[TypeLine<'p>] {
         let end = self.lines.partition_point(|line| self.metric.value(&line.counts) > 0);
         &self.lines[..end]

@@ -293,7 +293,15 @@ fn raw(steps: &[&Step<'_>]) -> Option<HeapType> {
 
 impl HeapType {
     /// How many values there is room for in `blocks` blocks of together `bytes`; `None` if the size of a value is not
-    /// known. It is a capacity: how many there are is not recorded.
+    /// known. It is a capacity: how many there are is not recorded. A division or two.
+    ///
+    /// ```
+    /// use memscope_profile::model::{HeapType, TypeLayout};
+    ///
+    /// let orders = HeapType { layout: TypeLayout::Array, value_bytes: 24, ..HeapType::default() };
+    /// assert_eq!(orders.capacity(2, 480), Some(20));
+    /// assert_eq!(HeapType::default().capacity(2, 480), None);
+    /// ```
     pub fn capacity(&self, blocks: u64, bytes: u64) -> Option<u64> {
         let family = match self.layout {
             TypeLayout::Unknown => return None,

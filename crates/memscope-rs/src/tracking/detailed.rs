@@ -72,7 +72,7 @@ impl DetailedStats {
         }
     }
 
-    /// How many attempts had no outcome yet.
+    /// How many attempts had no outcome yet. A subtraction.
     ///
     /// ```
     /// use memscope_rs::tracking::TrackingStats;
@@ -86,26 +86,33 @@ impl DetailedStats {
     }
 
     /// Whether figures that rest on this tracking may be relied on: completeness at least 0.95 and contention rate at
-    /// most 0.05.
+    /// most 0.05. Two comparisons.
     ///
     /// ```
     /// use memscope_rs::tracking::TrackingStats;
     ///
     /// let stats = TrackingStats::new();
     /// assert!(stats.get_detailed_stats().is_healthy()); // nothing was attempted, so nothing is missing
+    /// stats.record_attempt();
+    /// stats.record_miss();
+    /// assert!(!stats.get_detailed_stats().is_healthy());
     /// ```
     pub fn is_healthy(&self) -> bool {
         self.completeness >= 0.95 && self.contention_rate <= 0.05
     }
 
     /// The completeness in a word: `Excellent` from 0.98, `Good` from 0.95, `Fair` from 0.90, `Poor` from 0.80, and
-    /// `Critical` below.
+    /// `Critical` below. A few comparisons.
     ///
     /// ```
     /// use memscope_rs::tracking::TrackingStats;
     ///
     /// let stats = TrackingStats::new();
-    /// assert_eq!(stats.get_detailed_stats().quality_grade(), "Excellent");
+    /// for attempt in 0..20 {
+    ///     stats.record_attempt();
+    ///     if attempt == 0 { stats.record_miss() } else { stats.record_success() }
+    /// }
+    /// assert_eq!(stats.get_detailed_stats().quality_grade(), "Good"); // 0.95
     /// ```
     pub fn quality_grade(&self) -> &'static str {
         match self.completeness {

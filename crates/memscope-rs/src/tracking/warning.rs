@@ -21,7 +21,7 @@ static HOOK: OnceLock<fn(&DetailedStats)> = OnceLock::new();
 /// line is written to stderr; `on_low_completeness(|_| ())` silences it.
 ///
 /// The hook runs on the thread that asked for the figures, at most once per doubling of the instance's attempts.
-/// Returns whether it was set: the first hook stays.
+/// Returns whether it was set: the first hook stays. A store; recording never looks at it.
 ///
 /// ```
 /// use memscope_rs::tracking::{TrackingStats, on_low_completeness};
