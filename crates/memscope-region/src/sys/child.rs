@@ -160,9 +160,10 @@ fn close_from(first: i32, last: i32) {
     if first > last {
         return;
     }
-    // SAFETY: none of them is used again; likewise below.
+    // SAFETY: none of them is used again.
     if unsafe { call(SYS_close_range, [first as usize, last as usize, 0, 0, 0, 0]) }.is_err() {
         for fd in first..=last.min(MAX_DESCRIPTORS) {
+            // SAFETY: as above.
             let _ = unsafe { call(SYS_close, [fd as usize, 0, 0, 0, 0, 0]) };
         }
     }
