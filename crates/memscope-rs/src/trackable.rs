@@ -42,7 +42,7 @@ const HANDLES_BYTES: usize = 16;
 /// | `Vec`, `String`, `Box`, `BinaryHeap`, `PathBuf`, `OsString`, `CString`, owned `Cow` | its buffer | 100 ns |
 /// | `Rc`, `Arc` | its block, with the number of handles | 100 ns |
 /// | `VecDeque`, `HashMap`, `HashSet` | its buffer or table, sought from an element | a load for every 32 bytes |
-/// | `BTreeMap`, `BTreeSet` | its nodes, sought from the keys | about 20 ns a key |
+/// | `BTreeMap`, `BTreeSet` | its nodes, sought from the keys | 20 to 40 ns a key |
 /// | `Option`, `Result`, tuples, arrays, slices, references, `Cell`, `OnceCell`, `OnceLock` | those of the values in it | theirs |
 /// | `RefCell`, `Mutex`, `RwLock` | those of the value in it, none while another has it locked | its |
 /// | numbers, `bool`, `char`, `str`, atomics, times, addresses of the network | none | nothing |

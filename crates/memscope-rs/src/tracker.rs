@@ -449,7 +449,7 @@ impl TrackPlace {
 
 /// A [`Tracker`] of its own: `let t = tracker!();`
 ///
-/// Takes about 300 ns. What a tracker knows stays in the recording when it is gone, so each takes about a kilobyte for good. To
+/// Takes some 500 ns. What a tracker knows stays in the recording when it is gone, so each takes about a kilobyte for good. To
 /// use one in many places, clone it, or name what belongs together by a [`scope`](crate::Tracker::scope).
 ///
 /// ```

@@ -7,7 +7,7 @@ use crate::model::Profile;
 
 impl Profile {
     /// The folder of the program's own package, if it is one that cargo fetched from a registry or a repository; empty
-    /// if it is not, or cannot be told. A look at each frame, about a nanosecond.
+    /// if it is not, or cannot be told. A look at each frame, a few nanoseconds.
     ///
     /// ```
     /// use memscope_profile::model::{Frame, Profile, Run};
