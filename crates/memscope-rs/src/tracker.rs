@@ -72,8 +72,8 @@ struct Inner {
 #[non_exhaustive]
 pub struct TrackerStats {
     /// Whether sizes and lifetimes are known: a [`Memscope`](crate::Memscope) is installed and not off. Without it only
-    /// `tracked_values`, `total_allocations` and `unknown_allocations` are. (In a process that began in mode sampled no block
-    /// can be named, so all are unknown.)
+    /// `tracked_values`, `total_allocations` and `unknown_allocations` are. (Blocks that
+    /// were not allocated in mode exact cannot be named: they are unknown.)
     pub is_recorded: bool,
     /// How many values were given to [`track!`](crate::track!), also such as have no block.
     pub tracked_values: u64,
