@@ -142,12 +142,10 @@ fn words(cause: MissCause) -> &'static str {
     match cause {
         MissCause::Reentered => "in a signal handler that interrupted the recording",
         MissCause::NotReady => "before recording was ready",
-        MissCause::NoRegion => "no memory for recording",
         MissCause::Threads => "no room for another thread",
         MissCause::Sites => "no room for another stack",
         MissCause::Counters => "no room for another counter",
         MissCause::Records => "no room for records of so many addresses",
-        MissCause::Other => "other causes",
     }
 }
 

@@ -1,5 +1,14 @@
-//! A program that starts itself once for each of its parts and each mode that a process may begin in.
+//! The mode is changed while the program runs, from whatever mode it began in.
+//!
+//! Deliberately absent: the harness. The program starts itself once for each of its parts and each mode.
+#![cfg_attr(feature = "off", allow(unused, reason = "nothing is recorded"))]
 
+mod measurings;
+mod names;
+mod switching;
+
+use memscope_rs::memscope_profile::Profile;
+use memscope_rs::memscope_profile::model::{Frame, Site};
 use memscope_rs::{Memscope, RecordingMode, recording_mode, switch_to};
 use std::hint::black_box;
 use std::process::{Command, Stdio};
@@ -17,11 +26,15 @@ pub(crate) const TOO_MUCH: usize = 1 << 60;
 pub(crate) type Part = (&'static str, fn(RecordingMode));
 
 /// Starts all parts, or is one.
-pub(crate) fn run(parts: &[Part]) {
+fn main() {
+    if cfg!(feature = "off") {
+        return;
+    }
+    let parts = [&switching::PARTS[..], &names::PARTS, &measurings::PARTS].concat();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let wanted = match arguments.as_slice() {
         [begun, part] if begun == "begun" => part,
-        _ => return start_each(parts),
+        _ => return start_each(&parts),
     };
     let (_, run) = parts.iter().find(|(name, _)| name == wanted).unwrap();
     run(recording_mode());
@@ -53,6 +66,24 @@ pub(crate) fn to(mode: RecordingMode) {
     assert_eq!(recording_mode(), mode);
 }
 
+/// The sites under a function.
+pub(crate) fn sites<'a>(profile: &'a Profile, function: &str) -> Vec<&'a Site> {
+    let function = format!("::{function}");
+    let is_it = |frame: &Frame| profile.strings[frame.function as usize].ends_with(&function);
+    let is_here = |site: &&Site| {
+        let mut stack = site.stack;
+        while let Some(node) = stack.checked_sub(1).map(|at| profile.stacks[at as usize]) {
+            let address = &profile.addresses[node.address as usize];
+            if profile.frames[address.frames()].iter().any(is_it) {
+                return true;
+            }
+            stack = node.parent;
+        }
+        false
+    };
+    profile.sites.iter().filter(is_here).collect()
+}
+
 /// Functions of their own, with a name in them, or the optimizer makes one of all.
 macro_rules! makers {
     ($($name:ident)*) => { $(
@@ -63,4 +94,4 @@ macro_rules! makers {
         }
     )* };
 }
-makers! { early later }
+makers! { early later exactly counted unseen sampled again }
