@@ -34,7 +34,7 @@ pub(crate) struct Live {
 impl Live {
     fn read(self) -> Result<Profile, Error> {
         let wrong =
-            |error: memscope_profile::Error| Error::new(error.to_string()).hint(error.hint());
+            |error: memscope_profile::FileError| Error::new(error.to_string()).hint(error.hint());
         let reading = Region::open(self.region)
             .and_then(|region| region.read(self.seen.end))
             .map_err(wrong)?;

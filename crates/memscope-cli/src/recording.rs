@@ -41,7 +41,8 @@ pub(crate) struct Seen {
 pub(crate) fn read(recording: Recording, seen: &Seen) -> Result<Profile, Error> {
     let Recording { region, duration_ns, sampler } = recording;
     let samples = sampler.finish();
-    let wrong = |error: memscope_profile::Error| Error::new(error.to_string()).hint(error.hint());
+    let wrong =
+        |error: memscope_profile::FileError| Error::new(error.to_string()).hint(error.hint());
     let region = Region::open(region).map_err(wrong)?;
     let reading = region.read(seen.end).map_err(wrong)?;
     let mut profile = reading.profile;

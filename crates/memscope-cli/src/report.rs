@@ -77,7 +77,8 @@ pub(crate) fn load(path: &Path, voice: Voice) -> Result<Profile, Error> {
         Error::new(format!("cannot read {}: {}", path.display(), reason(error)))
             .hint("Give the path of a profile that `memscope run -o FILE` wrote.")
     };
-    let wrong = |error: memscope_profile::Error| Error::new(error.to_string()).hint(error.hint());
+    let wrong =
+        |error: memscope_profile::FileError| Error::new(error.to_string()).hint(error.hint());
     let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
         return Err(Error::new(format!("{} is not a regular file", path.display()))

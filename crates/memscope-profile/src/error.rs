@@ -14,7 +14,7 @@ use std::io;
 /// assert!(error.to_string().starts_with("/no/such.memscope could not be opened"));
 /// ```
 #[derive(Debug)]
-pub struct Error {
+pub struct FileError {
     subject: String,
     cause: Cause,
 }
@@ -47,9 +47,9 @@ pub(crate) enum Cause {
 ///
 /// assert!(peak_bytes("/no/such.memscope".as_ref()).is_err());
 /// ```
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = FileError> = std::result::Result<T, E>;
 
-impl Error {
+impl FileError {
     pub(crate) fn new(subject: impl Into<String>, cause: Cause) -> Self {
         Self { subject: subject.into(), cause }
     }
@@ -105,7 +105,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = &self.subject;
         match &self.cause {
@@ -129,7 +129,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
             Cause::Io(_, error) => Some(error),

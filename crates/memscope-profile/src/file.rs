@@ -25,7 +25,7 @@ mod columns;
 mod tests;
 
 use crate::check::check;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, FileError, Result};
 use crate::model::Profile;
 use crate::sealed::Seal;
 use crate::types;
@@ -92,10 +92,10 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
 /// # std::fs::remove_file(&path).unwrap();
 /// let error = file::save(&Profile::default(), "/no/such/folder/x.memscope".as_ref()).unwrap_err();
 /// assert!(error.to_string().starts_with("/no/such/folder/x.memscope could not be written"));
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 pub fn save(profile: &Profile, path: &Path) -> Result<()> {
-    let fail = |error| Error::new(path.display().to_string(), Cause::Io("written", error));
+    let fail = |error| FileError::new(path.display().to_string(), Cause::Io("written", error));
     let name = path.file_name().ok_or_else(|| fail(io::ErrorKind::InvalidFilename.into()))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
@@ -128,7 +128,8 @@ fn write_new(profile: &Profile, path: &PathBuf) -> io::Result<()> {
 /// ```
 pub fn load(path: &Path) -> Result<Profile> {
     let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| Error::new(&name, Cause::Io("opened", error)))?;
+    let file =
+        File::open(path).map_err(|error| FileError::new(&name, Cause::Io("opened", error)))?;
     read(file, &name)
 }
 
@@ -143,8 +144,8 @@ pub fn load(path: &Path) -> Result<Profile> {
 /// ```
 pub fn read(input: impl Read, name: &str) -> Result<Profile> {
     let body = SEAL.read(input, name)?;
-    let mut profile = body::decode(&body).map_err(|what| Error::corrupt(name, what))?;
-    check(&profile).map_err(|what| Error::corrupt(name, what))?;
+    let mut profile = body::decode(&body).map_err(|what| FileError::corrupt(name, what))?;
+    check(&profile).map_err(|what| FileError::corrupt(name, what))?;
     if !body::has_types(&body) {
         // Written before there were types: the functions' names still say them.
         types::assign(&mut profile, &types::TypeSizes::default());

@@ -55,6 +55,6 @@ pub mod symbolize;
 pub mod timeline;
 pub mod types;
 
-pub use error::{Error, Result};
+pub use error::{FileError, Result};
 pub use model::Profile;
 pub use region::Region;

@@ -35,7 +35,7 @@ pub use counters::SiteTotals;
 pub use stacks::SitePlaces;
 pub use whose::MAX_THREADS_OF_SITE;
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, FileError, Result};
 use crate::model::{Completeness, End, Profile, Totals};
 use layout::Layout;
 use std::fs::File;
@@ -57,7 +57,7 @@ use std::path::Path;
 /// assert!(region.totals()?.live_bytes >= 1000); // while it is being written
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 #[derive(Debug)]
 pub struct Region {
@@ -84,7 +84,7 @@ pub struct Region {
 /// assert_eq!(reading.profile.sites[place as usize].counts.live_bytes(), 1000);
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 #[derive(Debug)]
 pub struct Reading {
@@ -117,7 +117,7 @@ impl Region {
     /// assert_eq!(again.pid()?, region.pid()?);
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn open(file: File) -> Result<Self> {
         Self::named(file, "the region".into())
@@ -135,7 +135,7 @@ impl Region {
     pub fn open_path(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file =
-            File::open(path).map_err(|error| Error::new(&name, Cause::Io("opened", error)))?;
+            File::open(path).map_err(|error| FileError::new(&name, Cause::Io("opened", error)))?;
         Self::named(file, name)
     }
 
@@ -160,7 +160,7 @@ impl Region {
     /// assert!(region.file().metadata().expect("it is open").len() > 0);
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn file(&self) -> &File {
         &self.file
@@ -184,7 +184,7 @@ impl Region {
     /// assert!(region.start_monotonic_ns()? > 0);
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn start_monotonic_ns(&self) -> Result<u64> {
         Ok(self.layout()?.header.start_monotonic_ns)
@@ -208,7 +208,7 @@ impl Region {
     /// assert_eq!(region.pid()?, std::process::id());
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn pid(&self) -> Result<u32> {
         Ok(self.layout()?.header.pid)
@@ -237,7 +237,7 @@ impl Region {
     /// assert!(profile.sites.iter().any(|site| site.counts.live_bytes() == 1000));
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn read(&self, end: End) -> Result<Reading> {
         assemble::read(self, end)
@@ -262,7 +262,7 @@ impl Region {
     /// assert!(region.totals()?.allocated_bytes >= 1000);
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn totals(&self) -> Result<Totals> {
         let layout = self.layout()?;
@@ -289,7 +289,7 @@ impl Region {
     /// assert!(completeness.successes <= completeness.attempts);
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn completeness(&self) -> Result<Completeness> {
         let layout = self.layout()?;
@@ -319,7 +319,7 @@ impl Region {
     /// assert!(totals.iter().any(|(_site, blocks, bytes, _allocations)| (blocks, bytes) == (1, 1000)));
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn site_totals(&self, totals: &mut SiteTotals) -> Result<()> {
         let layout = self.layout()?;
@@ -346,7 +346,7 @@ impl Region {
     /// assert!(blocks.iter().any(|block| block.address == kept.as_ptr() as u64 && block.size_bytes == 1000));
     /// # std::fs::remove_file(path).ok();
     /// # drop(kept);
-    /// # Ok::<(), memscope_profile::Error>(())
+    /// # Ok::<(), memscope_profile::FileError>(())
     /// ```
     pub fn blocks(&self) -> Result<Blocks<'_>> {
         Blocks::new(self, &self.layout()?)
@@ -356,7 +356,7 @@ impl Region {
         Layout::read(self)
     }
 
-    fn io_error(&self, error: io::Error) -> Error {
-        Error::new(&self.name, Cause::Io("read", error))
+    fn io_error(&self, error: io::Error) -> FileError {
+        FileError::new(&self.name, Cause::Io("read", error))
     }
 }

@@ -5,7 +5,7 @@
 //! Invariants: nothing read is trusted: the checksum is looked at first, then the sizes; memory stays in proportion to the
 //! file. Deliberately absent: what the body says; a checksum proves no good will, so its reader checks all of it.
 
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, FileError, Result};
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
@@ -60,7 +60,7 @@ impl Seal {
     /// # Errors
     /// If the file cannot be read, is of another kind or version, is cut off or damaged. Never panics, whatever the bytes.
     pub(crate) fn read(&self, mut input: impl Read, name: &str) -> Result<Vec<u8>> {
-        let fail = |cause| Error::new(name, cause);
+        let fail = |cause| FileError::new(name, cause);
         let io_error = |error| fail(Cause::Io("read", error));
         let mut head = Vec::with_capacity(HEADER_BYTES);
         input.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
@@ -85,11 +85,11 @@ impl Seal {
             return Err(fail(Cause::Truncated(there + HEADER_BYTES as u64, whole)));
         }
         if there > rest_bytes {
-            return Err(Error::corrupt(name, "something follows its end"));
+            return Err(FileError::corrupt(name, "something follows its end"));
         }
         let stored = stored.split_at(stored_bytes as usize);
         if checksum(&head, stored.0) != le(stored.1, 0, 4) as u32 {
-            return Err(Error::corrupt(name, "its checksum does not fit its contents"));
+            return Err(FileError::corrupt(name, "its checksum does not fit its contents"));
         }
         if body_bytes > self.max_body_bytes(stored_bytes) {
             return Err(fail(Cause::TooLarge(body_bytes)));
@@ -99,10 +99,10 @@ impl Seal {
             .take(body_bytes.saturating_add(1))
             .read_to_end(&mut body)
             .map_err(|error| {
-                Error::corrupt(name, format!("it cannot be decompressed ({error})"))
+                FileError::corrupt(name, format!("it cannot be decompressed ({error})"))
             })?;
         if body.len() as u64 != body_bytes {
-            return Err(Error::corrupt(name, "it does not have the length that it says"));
+            return Err(FileError::corrupt(name, "it does not have the length that it says"));
         }
         Ok(body)
     }

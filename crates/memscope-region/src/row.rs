@@ -531,8 +531,6 @@ pub enum MissCause {
     Reentered = 0,
     /// The event came before the region was there, or while it was being made.
     NotReady = 1,
-    /// No region could be had at all. (Not fed yet: without a region there is nowhere to count.)
-    NoRegion = 2,
     /// No room for another thread.
     Threads = 3,
     /// No room for another stack, address or site.
@@ -541,23 +539,19 @@ pub enum MissCause {
     Counters = 5,
     /// No room for the records of this part of the address space.
     Records = 6,
-    /// Reserved; nothing feeds it.
-    Other = 7,
 }
 
 impl MissCause {
-    /// How many causes there are.
+    /// How many numbers there is room for; 2 and 7 are no cause's.
     pub const COUNT: usize = 8;
     /// Every cause, in the order of their numbers.
-    pub const ALL: [MissCause; Self::COUNT] = [
+    pub const ALL: [MissCause; 6] = [
         MissCause::Reentered,
         MissCause::NotReady,
-        MissCause::NoRegion,
         MissCause::Threads,
         MissCause::Sites,
         MissCause::Counters,
         MissCause::Records,
-        MissCause::Other,
     ];
 }
 

@@ -1,11 +1,11 @@
 //! One noun, one type: a public type's name is defined once in the whole project, and says something.
 //!
-//! `Error` and `Result` may repeat: each public crate has its own.
+//! `Result` may repeat: each public crate has its own.
 
 use super::{Problem, Source};
 use std::collections::BTreeMap;
 
-const REPEATABLE: &[&str] = &["Error", "Result"];
+const REPEATABLE: &[&str] = &["Result"];
 const KINDS: &[&str] = &["struct", "enum", "union", "trait", "type"];
 
 /// Words that promise much and say nothing.
@@ -76,8 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn errors_private_types_macros_and_tests_may_repeat() {
-        let text = "pub struct Error; struct A; pub(crate) struct B;\nmacro_rules! m { ($n:ident) => { pub struct $n; } }\n#[cfg(test)]\nmod tests { pub struct C; }";
+    fn results_private_types_macros_and_tests_may_repeat() {
+        let text = "pub type Result = A; struct A; pub(crate) struct B;\nmacro_rules! m { ($n:ident) => { pub struct $n; } }\n#[cfg(test)]\nmod tests { pub struct C; }";
         assert!(problems(&[("crates/a/src/x.rs", text), ("crates/b/src/x.rs", text)]).is_empty());
     }
 

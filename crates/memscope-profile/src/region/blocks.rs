@@ -34,7 +34,7 @@ const PIECE_RECORDS: u64 = RECORD_CHUNK_BYTES / RECORD_BYTES;
 /// assert!(largest.size_bytes >= 1000);
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -66,7 +66,7 @@ pub struct Block {
 /// assert!(bytes >= 1000);
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 #[derive(Debug)]
 pub struct Blocks<'a> {

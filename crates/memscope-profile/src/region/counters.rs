@@ -282,7 +282,7 @@ pub(super) fn sum_by_site(
 /// # drop(more);
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct SiteTotals {

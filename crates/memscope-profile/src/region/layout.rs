@@ -1,7 +1,7 @@
 //! The header and the directory of chunks, checked: which rows of which table may be read, and where.
 
 use super::Region;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, FileError, Result};
 use memscope_region::header::{CHUNKS_BYTES, CHUNKS_OFFSET, HEADER_BYTES, MAGIC, VERSION};
 use memscope_region::table::{CHUNKS_PER_TABLE, EXTENT_BYTES, TABLES};
 use memscope_region::{HeaderRow, Table};
@@ -32,7 +32,7 @@ pub(super) struct Chunk {
 impl Layout {
     /// Reads and checks. The row counts are read before the directory, so every row counted has its chunk there.
     pub(super) fn read(region: &Region) -> Result<Self> {
-        let fail = |cause| Error::new(&region.name, cause);
+        let fail = |cause| FileError::new(&region.name, cause);
         let mut bytes = [0; HeaderRow::BYTES];
         let there = read_up_to(region, &mut bytes, 0)?;
         // Rows decode from any bytes; a file that is shorter has zeros here.

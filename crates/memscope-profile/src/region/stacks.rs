@@ -82,7 +82,7 @@ impl Places {
 /// assert!(known.into_iter().all(|place| (place as usize) < reading.profile.sites.len()));
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct SitePlaces(HashMap<u32, u32>);

@@ -174,7 +174,7 @@ pub struct Progress {
 /// assert!(profile.strings.iter().any(|text| text.contains("main")));
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 pub fn symbolize(
     profile: &mut Profile,
@@ -210,12 +210,12 @@ pub fn symbolize(
 /// let mut look = || {
 ///     let mut profile = region.read(End::Running)?.profile;
 ///     symbolize_again(&mut profile, &mut known, &SymbolSearch::default(), &|_| ());
-///     Ok::<_, memscope_profile::Error>(profile.frames.len())
+///     Ok::<_, memscope_profile::FileError>(profile.frames.len())
 /// };
 /// assert!(look()? > 0 && look()? > 0);
 /// # std::fs::remove_file(path).ok();
 /// # drop(kept);
-/// # Ok::<(), memscope_profile::Error>(())
+/// # Ok::<(), memscope_profile::FileError>(())
 /// ```
 pub fn symbolize_again(
     profile: &mut Profile,

@@ -197,12 +197,10 @@ impl Serialize for MissesForm<'_> {
         let key = |cause| match cause {
             MissCause::Reentered => "reentered",
             MissCause::NotReady => "not_ready",
-            MissCause::NoRegion => "no_region",
             MissCause::Threads => "threads",
             MissCause::Sites => "sites",
             MissCause::Counters => "counters",
             MissCause::Records => "records",
-            MissCause::Other => "other",
         };
         serializer.collect_map(MissCause::ALL.map(|cause| (key(cause), self.0[cause as usize])))
     }

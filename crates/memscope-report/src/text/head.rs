@@ -298,11 +298,9 @@ pub(crate) fn why(cause: MissCause) -> &'static str {
     match cause {
         MissCause::Reentered => "in or after a signal handler that interrupted the recording",
         MissCause::NotReady => "before recording was ready",
-        MissCause::NoRegion => "no memory for recording could be had",
         MissCause::Threads => "no room for another thread",
         MissCause::Sites => "no room for another stack",
         MissCause::Counters => "no room for another counter",
         MissCause::Records => "no room for records of so many addresses",
-        MissCause::Other => "other causes",
     }
 }
