@@ -55,22 +55,29 @@ fn will() -> Option<&'static Will> {
     unsafe { WILL.load(Ordering::Acquire).as_ref() }
 }
 
+/// The descriptor of this process's own region, if that has no name. A child of fork has none.
+fn nameless_region() -> Option<i32> {
+    // ORDERING: relaxed; constant since the start.
+    let recorded = PROCESS.writer()?.header().pid.load(Ordering::Relaxed);
+    let region = own::descriptor().filter(|_| recorded == sys::pid())?;
+    sys::status(region).is_ok_and(|status| status.st_nlink == 0).then_some(region)
+}
+
+/// Whether the recording would be lost with this process: it records itself, in a region without a name.
+pub fn is_needed() -> bool {
+    nameless_region().is_some()
+}
+
 /// From now on, if this process ends in whatever way before it [`renounces`](renounce), its region is written to a file of
 /// this name, an absolute one: moments later, by a child that is made now, which costs about what a fork does.
 ///
-/// Does nothing if the region has a name already or is another process's, in a child of fork, and where a filter of system
-/// calls might not allow a fork. One thread at a time may call this or [`renounce`].
+/// Does nothing where it [is not needed](is_needed). One thread at a time may call this or [`renounce`].
 ///
 /// # Errors
 /// If the name is too long, or there can be no further process.
 pub fn keep_in(path: &CStr) -> Result<(), Errno> {
-    let Some(region) = own::descriptor() else { return Ok(()) };
+    let Some(region) = nameless_region() else { return Ok(()) };
     let own_pid = sys::pid();
-    // ORDERING: relaxed; constant since the start.
-    let recorded = PROCESS.writer().map(|writer| writer.header().pid.load(Ordering::Relaxed));
-    if recorded != Some(own_pid) || sys::status(region)?.st_nlink != 0 {
-        return Ok(());
-    }
     let path = path.to_bytes_with_nul();
     if path.len() > PATH_BYTES - PART.len() {
         return Err(libc::ENAMETOOLONG);
@@ -85,7 +92,7 @@ pub fn keep_in(path: &CStr) -> Result<(), Errno> {
     // ORDERING: release; the name is there before.
     will.of.store(own_pid, Ordering::Release);
     // ORDERING: relaxed here and below; one thread at a time.
-    if !child::is_running(CHILD.load(Ordering::Relaxed)) && !sys::is_confined() {
+    if !child::is_running(CHILD.load(Ordering::Relaxed)) {
         CHILD.store(make_child(will, region)?, Ordering::Relaxed);
     }
     Ok(())

@@ -201,7 +201,10 @@ mod capture {
     }
 
     /// Has the recording put into a file if the process ends before [`renounce`].
-    pub(crate) fn keep_in(path: &CStr) -> io::Result<()> {
+    pub(crate) fn keep_in(path: &CStr, may_fork: fn() -> bool) -> io::Result<()> {
+        if keeper::is_needed() && !may_fork() {
+            return Err(io::Error::other("a filter of system calls may forbid a fork"));
+        }
         keeper::keep_in(path).map_err(io::Error::from_raw_os_error)
     }
 
@@ -310,7 +313,7 @@ mod capture {
         None
     }
 
-    pub(crate) fn keep_in(_: &CStr) -> io::Result<()> {
+    pub(crate) fn keep_in(_: &CStr, _: fn() -> bool) -> io::Result<()> {
         Ok(())
     }
 

@@ -46,8 +46,9 @@ pub struct Session {
 /// With `panic = "abort"` it is written when a panic begins, in whatever thread. When the process is killed, by any signal, aborts
 /// or ends by `_exit`, the recording is put into the same file moments later, and `memscope report` reads it as well. A child
 /// process, `memscope-keeper`, waits for that: `wait` does not tell of it, and it holds neither files nor memory of the
-/// program's (0.4 MB). Its start costs what a fork does, 0.2 ms for a small program and 15 ms per GB. Not under Linux before
-/// 5.3, and not where a container or a control group is killed as a whole:
+/// program's (0.4 MB). Its start costs what a fork does, 0.2 ms for a small program and 15 ms per GB. There is none
+/// under Linux before 5.3, and where a filter of system calls might forbid a fork, which is said on stderr; and it ends with the
+/// program where a container or a control group is killed as a whole.
 /// [`Memscope::in_file`](crate::Memscope::in_file) puts the recording into a file from the start, without such a child.
 ///
 /// Costs some microseconds now, as [`Tracker::analyze`] at the end, and nothing in between. It cannot fail now; at the end, a
@@ -161,7 +162,7 @@ pub(crate) fn keep_when_killed() {
     let session = under_way();
     let Some(path) = session.as_ref() else { return };
     let kept = CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from);
-    if let Err(error) = kept.and_then(|path| recording::keep_in(&path)) {
+    if let Err(error) = kept.and_then(|path| recording::keep_in(&path, may_fork)) {
         let path = path.display();
         let hint = "Memscope::in_file puts the recording into a file from the start.";
         let text = format!(
@@ -169,6 +170,20 @@ pub(crate) fn keep_when_killed() {
         );
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+/// Whether no filter of system calls can forbid a fork, which may be fatal: there is none, or it is that of the parent, which
+/// has forked under it.
+fn may_fork() -> bool {
+    let filters = |process: &str| {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let lines = status.lines().filter(|line| line.starts_with("Seccomp"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let own = filters("self");
+    own.iter().any(|line| line == "Seccomp:\t0")
+        // Linux 5.9 tells their number.
+        || own.len() > 1 && own == filters(&std::os::unix::process::parent_id().to_string())
 }
 
 extern "C" fn finish_at_exit() {

@@ -6,7 +6,7 @@ use memscope_rs::{Memscope, Session, task_scope, track, tracker};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 #[global_allocator]
@@ -58,13 +58,19 @@ fn work() {
 /// What a started process does: with a session, something that allocates, and an end.
 fn child(ending: &str) {
     let path = PathBuf::from(std::env::var_os(PROFILE).unwrap());
+    if ending == "confined" {
+        confine();
+        let mut inner = Command::new(std::env::current_exe().unwrap());
+        inner.env(ENDING, "left").env("MEMSCOPE_MODE", "off").stdout(Stdio::null());
+        assert!(inner.env(PROFILE, inner_path(&path)).status().unwrap().success());
+    }
     let run = || {
         let _memscope = Session::start(path);
         // The keeper is none of the program's children.
         assert_eq!(wait(libc::WNOHANG), Err(Some(libc::ECHILD)));
         work();
         match ending {
-            "clean" => {}
+            "clean" | "confined" => {}
             "return" => forget(),
             "killed" => {
                 forget();
@@ -104,6 +110,24 @@ fn child(ending: &str) {
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
     // Nothing is left of it, and the profile is not written over.
     assert_eq!(wait(libc::WNOHANG | libc::__WALL), Err(Some(libc::ECHILD)));
+}
+
+/// Puts the process, and those that it starts, under a filter of system calls, which lets all pass.
+fn confine() {
+    let code = (libc::BPF_RET | libc::BPF_K) as u16;
+    let mut pass = libc::sock_filter { code, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut pass };
+    // SAFETY: the kernel reads the program while it is called.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        let set = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program);
+        assert_eq!(set, 0);
+    }
+}
+
+/// Where the process puts its recording that a confined one starts.
+fn inner_path(path: &Path) -> PathBuf {
+    path.with_extension("inner")
 }
 
 /// Asks for any child that there is.
@@ -261,6 +285,21 @@ fn a_keeper_outlives_the_process() {
     }
 }
 
+/// A filter of system calls may end a process that forks: so there is no keeper, and that is said, unless the parent has the same
+/// filter, as in a container.
+fn where_a_fork_may_be_forbidden_there_is_no_keeper() {
+    let inner = inner_path(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("session-confined"));
+    let _ = std::fs::remove_file(&inner);
+    let (text, sites) = end("confined");
+    assert_eq!(sites, 0, "{text}");
+    assert_eq!(
+        text.matches("if this process is killed, nothing will be kept").count(),
+        1,
+        "{text}"
+    );
+    wait_until("the inner process's file is there", || inner.exists());
+}
+
 /// A keeper has nothing of the program's but its code and its region, and cannot be ended with it by mistake.
 fn look_at_keeper(program: u32) -> u32 {
     let [keeper] = children(program)[..] else { panic!("one keeper") };
@@ -306,5 +345,6 @@ fn main() {
     a_program_that_frees_everything_has_no_leaks();
     a_file_outlives_a_signal();
     a_keeper_outlives_the_process();
+    where_a_fork_may_be_forbidden_there_is_no_keeper();
     a_file_goes_when_the_profile_was_kept();
 }
