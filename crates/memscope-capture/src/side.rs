@@ -152,7 +152,7 @@ pub(crate) fn admitted() -> Option<&'static ThreadState> {
 /// Notes the live bytes of a thread if they are the most so far. What it holds before each event is all that it ever held,
 /// but for the last.
 fn look_at_live(thread: &ThreadState) {
-    // ORDERING: relaxed; the thread's own, and one instruction.
+    // ORDERING: relaxed; the thread's own. Atomic, because a signal may come in between.
     thread.side.high_bytes.fetch_max(ThreadCounts::of(thread).live_bytes(), Ordering::Relaxed);
 }
 
