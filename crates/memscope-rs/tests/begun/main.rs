@@ -90,7 +90,12 @@ macro_rules! makers {
         #[inline(never)]
         pub(crate) fn $name(count: usize) -> Vec<Vec<u8>> {
             black_box(stringify!($name));
-            (0..count).map(|_| black_box(vec![1_u8; 1000])).collect()
+            let mut blocks = Vec::with_capacity(count);
+            // A closure would be without the name, and one for all again.
+            for _ in 0..count {
+                blocks.push(black_box(vec![1_u8; 1000]));
+            }
+            blocks
         }
     )* };
 }
